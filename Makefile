@@ -1,0 +1,62 @@
+# Two commands to begin with: `make demo` and `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export DAGSTER_HOME := $(CURDIR)
+export DAGSTER_DISABLE_TELEMETRY := yes
+
+.PHONY: help demo test check lint format types walls graph ui bench leakproof clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+.venv/.run: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/.dev: .venv/.run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: .venv/.run ## trade the practice market's last weeks and show the report
+	@$(BIN)/python -m learnfinance_dagster demo
+
+ui: .venv/.run ## the Dagster web UI on http://127.0.0.1:3000
+	@$(BIN)/python -m learnfinance_dagster prepare
+	@exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}
+
+test: .venv/.dev ## the tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: .venv/.dev lint types walls ## everything that CI runs
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+
+lint: .venv/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: .venv/.dev ## rewrite the code in the house's format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: .venv/.dev
+	@$(BIN)/pyright
+
+walls: .venv/.dev
+	@$(BIN)/lint-imports
+
+graph: .venv/.run ## rewrite docs/graph.md after a change of the asset graph
+	@$(BIN)/python -m learnfinance_dagster graph
+
+bench: .venv/.dev ## benchmarks, each beside a baseline
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+leakproof: .venv/.run ## WEEK=2022-03-14: poison the future and show that nothing changes
+	@$(BIN)/python -m learnfinance_dagster leakproof $(WEEK)
+
+clean: ## forget everything made at run time (reports, ledger, practice market)
+	@rm -rf data/practice data/directory-* data/dagster

@@ -1,0 +1,85 @@
+"""Stage market_data: bars of the sessions that closed since the Monday before."""
+
+from datetime import timedelta
+
+import dagster as dg
+import pandas as pd
+
+from learnfinance_dagster.calendar import week_of
+from learnfinance_dagster.errors import LookAheadError
+from learnfinance_dagster.orchestration.failures import translated
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters
+from learnfinance_dagster.orchestration.partitions import FIRST_MONDAY, WEEKLY, weeks_of
+from learnfinance_dagster.orchestration.tables import column_schema
+from learnfinance_dagster.ports import Market
+from learnfinance_dagster.schemas.artifacts import DailyBars
+from learnfinance_dagster.values import Week
+
+
+@dg.asset(
+    partitions_def=WEEKLY,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="market_data",
+    owners=["team:market-data"],
+    kinds={"parquet", "pandas"},
+    metadata={"dagster/column_schema": column_schema(DailyBars)},
+)
+def daily_bars(
+    context: dg.AssetExecutionContext,
+    market: dg.ResourceParam[MarketDoor],
+    artifacts: dg.ResourceParam[Artifacts],
+    parameters: dg.ResourceParam[Parameters],
+) -> pd.DataFrame:
+    """Open, high, low, close and volume of the sessions that closed since the Monday before, exactly as the source
+    gave them, with splits, dividends and delistings on their ex-dates.
+
+    Missing weeks of the history that a Monday needs are fetched in the same go. Distrust it when `price_basis` says
+    split_adjusted: ratios are right, but price levels know later splits.
+    """
+    with translated(context):
+        source = market.open()
+        asked = weeks_of(context)
+        missing = _missing_history(asked[0], artifacts, parameters.history_weeks)
+        bars = _fetch(source, [*missing, *asked])
+        for week in missing:
+            rows = bars[bars["week"] == week.key].reset_index(drop=True)
+            artifacts.write("daily_bars", week.key, rows)
+            event = dg.AssetMaterialization("daily_bars", partition=week.key, metadata={"dagster/row_count": len(rows)})
+            context.log_event(event)
+        if missing:
+            context.log.info("filled %d missing weeks of history, from %s", len(missing), missing[0].key)
+    out = bars[bars["week"].isin({week.key for week in asked})].reset_index(drop=True)
+    context.add_output_metadata(
+        {
+            "dagster/row_count": len(out),
+            "symbols": int(out["symbol"].nunique()),
+            "sessions": int(out["date"].nunique()),
+            "source": source.info.name,
+            "price_basis": source.info.price_basis.value,
+            "splits": int((out["split_ratio"] != 1).sum()),
+            "dividends": int((out["dividend"] > 0).sum()),
+            "weeks_of_history_filled": len(missing),
+        }
+    )
+    return out
+
+
+def _missing_history(first: Week, artifacts: Artifacts, count: int) -> list[Week]:
+    """Weeks before `first` that were never stored, oldest first."""
+    mondays = [first.monday - timedelta(days=7 * n) for n in range(count - 1, 0, -1)]
+    weeks = [week_of(monday) for monday in mondays if monday >= FIRST_MONDAY]
+    return [week for week in weeks if not artifacts.has("daily_bars", week.key)]
+
+
+def _fetch(source: Market, weeks: list[Week]) -> pd.DataFrame:
+    """One fetch over all weeks, then each session under the first Monday that could know it."""
+    first = week_of(weeks[0].monday - timedelta(days=7)).last_session + timedelta(days=1)
+    bars = source.bars(first, weeks[-1].last_session, weeks[-1].as_of)
+    beyond = bars[bars["date"] > weeks[-1].last_session]
+    if len(beyond):
+        msg = f"{source.info.name} gave a bar of {beyond['date'].max()} for a decision at {weeks[-1].as_of}"
+        raise LookAheadError(msg)
+    keys = pd.Series([week.key for week in weeks])
+    ends = pd.Series(pd.to_datetime([week.last_session for week in weeks]))
+    slot = ends.searchsorted(pd.to_datetime(bars["date"]), side="left")
+    return bars.assign(week=keys.to_numpy()[slot]).astype({"volume": "float64"})

@@ -1,0 +1,144 @@
+"""Stage reporting: the comparison e-mail of a Monday."""
+
+from collections import Counter as Tally
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from assets.trading import STEPS
+from learnfinance_dagster.allocation.allocator import Allocator
+from learnfinance_dagster.calendar import week_from_key
+from learnfinance_dagster.orchestration.failures import translated
+from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor
+from learnfinance_dagster.orchestration.partitions import WEEKLY
+from learnfinance_dagster.ports import Ledger, MarketInfo
+from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
+from learnfinance_dagster.values import EquityMark, Mode
+
+SENDER = "LearnFinance <learnfinance@localhost>"
+READER = "reader@localhost"
+"""The outbox has no mailer yet, so the letter is addressed to whoever opens it."""
+
+
+def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
+    """The report waits for every account's branch; a branch that failed is a section that says so."""
+    steps = {f"{a.name}_{step}": dg.AssetIn() for a in allocators for step in ("weights", *STEPS)}
+
+    @dg.asset(
+        name="weekly_report",
+        description=(
+            "The comparison e-mail: every account's weights, orders and their fate, equity curve and week's return net"
+            " of costs, what was skipped and why, and where each number comes from. Written to the outbox as .eml and"
+            " .html. Paper trading only; not financial advice."
+        ),
+        ins={**steps, "halal_universe": dg.AssetIn(), "screened_universe": dg.AssetIn()},
+        partitions_def=WEEKLY,
+        group_name="reporting",
+        owners=["team:reporting"],
+        kinds={"html", "email"},
+        dagster_type=dg.Any,
+    )
+    def report(
+        context: dg.AssetExecutionContext,
+        market: dg.ResourceParam[MarketDoor],
+        floor: dg.ResourceParam[TradingFloor],
+        outbox: dg.ResourceParam[Outbox],
+        parameters: dg.ResourceParam[Parameters],
+        **found: Any,
+    ) -> dg.MaterializeResult:
+        from learnfinance_dagster.reporting.eml import render_eml
+        from learnfinance_dagster.reporting.html import render_html
+        from learnfinance_dagster.reporting.text import comparison_table, render_text
+        from learnfinance_dagster.reporting.wording import subject
+
+        with translated(context):
+            week = week_from_key(context.partition_key)
+            source, ledger = market.open(), floor.ledger.open()
+            halal, screened = found["halal_universe"], found["screened_universe"]
+            sections = tuple(_section(allocator, found, ledger, week.monday) for allocator in allocators)
+            content = WeeklyReport(
+                week=week,
+                market=source.info,
+                initial_cash=parameters.initial_cash,
+                universe=_universe(halal, screened),
+                accounts=sections,
+                warnings=_warnings(halal, source.info, source.members(week.as_of) is None, parameters),
+                provenance=_provenance(source.info, sections),
+            )
+            html = render_html(content)
+            eml, page = outbox.put(f"weekly-{week.key}", render_eml(content, SENDER, (READER,)), html)
+        metadata = {
+            "subject": subject(content),
+            "eml": dg.MetadataValue.path(str(eml)),
+            "html": dg.MetadataValue.path(str(page)),
+            "read": dg.MetadataValue.url(page.as_uri()),
+            "comparison": dg.MetadataValue.md(f"```\n{comparison_table(content)}\n```"),
+            "text": dg.MetadataValue.md(f"```\n{render_text(content)}\n```"),
+        }
+        return dg.MaterializeResult(value=content, metadata=metadata)
+
+    return report
+
+
+def _section(allocator: Allocator, found: dict[str, Any], ledger: Ledger, monday: date) -> AccountSection:
+    name = allocator.name
+    steps = {step: found[f"{name}_{step}"] for step in ("weights", *STEPS)}
+    marks: tuple[EquityMark, ...] = ledger.marks(name, monday)
+    if steps["fills"].mark is None:  # a mark recorded by a later run must not enter the report of this one
+        marks = tuple(mark for mark in marks if mark.monday < monday)
+    return AccountSection(
+        name=name,
+        summary=allocator.summary,
+        weights=steps["weights"],
+        portfolio=steps["portfolio"],
+        plan=steps["order_plan"],
+        submission=steps["submission"],
+        fills=steps["fills"],
+        marks=marks,
+    )
+
+
+def _universe(halal: pd.DataFrame, screened: pd.DataFrame) -> UniverseSummary:
+    newest: dict[str, date] = {}
+    for row in halal.itertuples():
+        for fund in str(row.sources).split(","):
+            newest[fund] = max(newest.get(fund, row.holdings_date), row.holdings_date)
+    held_over = screened["kept"] & screened["reason"].str.startswith("held;")
+    return UniverseSummary(
+        halal=int((halal["excluded"] == "").sum()),
+        screened=int(screened["kept"].sum()),
+        held_over=int(held_over.sum()),
+        funds=tuple(f"{fund} {day}" for fund, day in sorted(newest.items())),
+        excluded=dict(sorted(Tally(reason for reason in halal["excluded"] if reason).items())),
+    )
+
+
+def _warnings(halal: pd.DataFrame, market: MarketInfo, undated: bool, parameters: Parameters) -> tuple[str, ...]:  # noqa: FBT001
+    found = []
+    if halal.empty:
+        found.append("No halal fund's holdings were known at the decision: there is nothing to choose from.")
+    elif (age := int(halal["age_days"].min())) > parameters.universe.stale_holdings_days:
+        found.append(f"The newest fund holdings known at the decision were {age} days old.")
+    if undated and not any(text.startswith("survivorship") for text in market.caveats):
+        found.append("survivorship: current constituents")
+    return tuple(found)
+
+
+def _provenance(market: MarketInfo, sections: Sequence[AccountSection]) -> tuple[tuple[str, str], ...]:
+    rows = [("market", f"{market.name}, {market.first_session} to {market.last_session}")]
+    rows += [("prices", market.price_basis.value.replace("_", " "))]
+    for section in sections:
+        plan, facts = section.plan, section.weights.provenance
+        mode = "live" if plan.mode is Mode.LIVE else f"dry run ({plan.mode_reason})"
+        rows.append((section.name, "; ".join([f"attempt {plan.attempt}", mode, *facts.values()])))
+    return (*rows, ("software", _versions()))
+
+
+@cache
+def _versions() -> str:
+    return ", ".join(f"{name} {version(name)}" for name in ("learnfinance-dagster", "dagster", "pyportfolioopt"))

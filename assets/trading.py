@@ -1,0 +1,263 @@
+"""Stage trading: per account `portfolio` → `order_plan` → `submission` → `fills`. The thinking is in `trading.Desk`."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from learnfinance_dagster.allocation.allocator import Allocator
+from learnfinance_dagster.allocation.constraints import check_weights
+from learnfinance_dagster.orchestration.failures import COMPLETED, isolated
+from learnfinance_dagster.orchestration.handles import Counter, MarketDoor, Parameters, TradingFloor
+from learnfinance_dagster.orchestration.partitions import WEEKLY, history
+from learnfinance_dagster.orchestration.tables import markdown
+from learnfinance_dagster.ports import Market
+from learnfinance_dagster.trading.market_days import MarketDays
+from learnfinance_dagster.values import FillReport, Mode, OrderPlan, Portfolio, Submission, TargetWeights
+
+HISTORY_WEEKS = 60
+MARKING_WINDOW = timedelta(days=60)
+"""How far back a name's last close is looked for when it does not trade on the marking session."""
+STEPS: dict[str, type] = {
+    "portfolio": Portfolio,
+    "order_plan": OrderPlan,
+    "submission": Submission,
+    "fills": FillReport,
+}
+"""Step of an account's branch → what its asset stores."""
+
+
+def trading_assets(allocators: Sequence[Allocator]) -> list[dg.AssetsDefinition]:
+    """Four assets per account."""
+    makers = (_portfolio_asset, _order_plan_asset, _submission_asset, _fills_asset)
+    return [make(allocator.name) for allocator in allocators for make in makers]
+
+
+def _options(account: str, step: str, **inputs: dg.AssetIn) -> dict[str, Any]:
+    """What the four assets have in common."""
+    name = f"{account}_{step}"
+    return {
+        "name": name,
+        "ins": inputs,
+        "partitions_def": WEEKLY,
+        "group_name": "trading",
+        "owners": ["team:trading"],
+        "kinds": {"json"},
+        "dagster_type": dg.Any,
+        "check_specs": [dg.AssetCheckSpec(COMPLETED, asset=name)],
+    }
+
+
+def _bars_input() -> dg.AssetIn:
+    return dg.AssetIn(partition_mapping=history(HISTORY_WEEKS))
+
+
+def _known_days(bars: pd.DataFrame, counter: Counter) -> MarketDays:
+    known = bars[bars["date"] <= counter.week.last_session]
+    return MarketDays(known.sort_values(["symbol", "date"], kind="stable"))
+
+
+def _portfolio_asset(account: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_options(account, "portfolio", daily_bars=_bars_input()),
+        description=(
+            f"What the account `{account}` holds at the decision, valued at the last known close. A simulated account"
+            " lives through splits and dividends first. For a week that was traded, this is the recorded portfolio."
+        ),
+    )
+    def portfolio(
+        context: dg.AssetExecutionContext, daily_bars: pd.DataFrame, floor: dg.ResourceParam[TradingFloor]
+    ) -> dg.MaterializeResult:
+        counter = floor.counter(context, account)
+        outcome = isolated(
+            context,
+            lambda: counter.desk.portfolio(counter.week, _known_days(daily_bars, counter), counter.refusal),
+            lambda failure: Portfolio(
+                account, counter.week.run_id, Decimal(0), (), 0, Mode.DRY_RUN, counter.refusal, failure
+            ),
+        )
+        found = outcome.value
+        rows = [(p.symbol, p.qty, p.price, f"{p.market_value:.2f}", p.price_date) for p in found.positions]
+        metadata = {
+            "nav": float(found.nav),
+            "cash": float(found.cash),
+            "positions": len(rows),
+            "mode": found.mode.value,
+            "note": found.note or "none",
+            "table": markdown(["symbol", "shares", "price", "value USD", "price of"], rows),
+        }
+        return dg.MaterializeResult(value=found, metadata=metadata, check_results=[outcome.check()])
+
+    return portfolio
+
+
+def _order_plan_asset(account: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_options(
+            account,
+            "order_plan",
+            weights=dg.AssetIn(f"{account}_weights"),
+            portfolio=dg.AssetIn(f"{account}_portfolio"),
+            screened_universe=dg.AssetIn(),
+            daily_bars=_bars_input(),
+        ),
+        description=(
+            f"The orders that would bring `{account}` to its target weights: sells first, limits within 2 % of the last"
+            " close, buys scaled to the money there is. Every change that became no order has its reason. In a dry run"
+            " nothing of this is sent."
+        ),
+    )
+    def order_plan(  # noqa: PLR0913 - four inputs and two resources
+        context: dg.AssetExecutionContext,
+        weights: TargetWeights,
+        portfolio: Portfolio,
+        screened_universe: pd.DataFrame,
+        daily_bars: pd.DataFrame,
+        floor: dg.ResourceParam[TradingFloor],
+        parameters: dg.ResourceParam[Parameters],
+    ) -> dg.MaterializeResult:
+        counter = floor.counter(context, account)
+        allowed = set(screened_universe.loc[screened_universe["kept"], "symbol"])
+
+        def plan() -> OrderPlan:
+            check_weights(weights, allowed, parameters.allocation)
+            days = _known_days(daily_bars, counter)
+            return counter.desk.plan(counter.week, portfolio, weights, days, counter.refusal)
+
+        outcome = isolated(context, plan, lambda failure: _empty_plan(portfolio, failure))
+        return dg.MaterializeResult(
+            value=outcome.value, metadata=_plan_metadata(outcome.value), check_results=[outcome.check()]
+        )
+
+    return order_plan
+
+
+def _empty_plan(portfolio: Portfolio, failure: str) -> OrderPlan:
+    return OrderPlan(
+        portfolio.account, portfolio.run_id, 1, Mode.DRY_RUN, failure, portfolio.nav, portfolio.cash, (), (), failure
+    )
+
+
+def _plan_metadata(plan: OrderPlan) -> dict[str, Any]:
+    rows = [
+        (o.symbol, o.side.value, o.qty, o.limit_price, f"{o.current_weight:.2%} → {o.target_weight:.2%}", "")
+        for o in plan.orders
+    ]
+    rows += [(n.symbol, n.side.value, "", "", f"{n.notional} USD", n.reason) for n in plan.not_sent]
+    return {
+        "orders": len(plan.orders),
+        "not_sent": len(plan.not_sent),
+        "turnover": plan.turnover,
+        "mode": plan.mode.value,
+        "mode_reason": plan.mode_reason or "none",
+        "attempt": plan.attempt,
+        "skipped": plan.skipped or "no",
+        "table": markdown(["symbol", "side", "shares", "limit", "weight", "not sent because"], rows),
+    }
+
+
+def _submission_asset(account: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_options(
+            account,
+            "submission",
+            order_plan=dg.AssetIn(f"{account}_order_plan"),
+            portfolio=dg.AssetIn(f"{account}_portfolio"),
+        ),
+        description=(
+            f"The plan of `{account}` brought to its broker, each order exactly once: recorded first, looked up by its"
+            " id, then sent. Running it again sends nothing that is already there. Only the job `monday` sends at all."
+        ),
+    )
+    def submission(
+        context: dg.AssetExecutionContext,
+        order_plan: OrderPlan,
+        portfolio: Portfolio,
+        floor: dg.ResourceParam[TradingFloor],
+    ) -> dg.MaterializeResult:
+        counter = floor.counter(context, account)
+        outcome = isolated(
+            context,
+            lambda: counter.desk.submit(counter.week, portfolio, order_plan, counter.refusal),
+            lambda failure: Submission(
+                account, order_plan.run_id, order_plan.attempt, order_plan.mode, failure, (), {}
+            ),
+        )
+        sent = outcome.value
+        metadata = {
+            "accepted": len(sent.accepted),
+            "refused": len(sent.refused),
+            "mode": sent.mode.value,
+            "mode_reason": sent.mode_reason or "none",
+            "table": markdown(
+                ["order", "outcome"],
+                [(i, "accepted") for i in sent.accepted] + [(i, reason) for i, reason in sent.refused.items()],
+            ),
+        }
+        return dg.MaterializeResult(value=sent, metadata=metadata, check_results=[outcome.check()])
+
+    return submission
+
+
+def _fills_asset(account: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_options(
+            account,
+            "fills",
+            order_plan=dg.AssetIn(f"{account}_order_plan"),
+            submission=dg.AssetIn(f"{account}_submission"),
+        ),
+        description=(
+            f"What became of `{account}`'s orders at the week's first session, and what the account is worth at its"
+            " open, costs paid. Uses that session's bar, which no decision of this week has seen."
+        ),
+    )
+    def fills(
+        context: dg.AssetExecutionContext,
+        order_plan: OrderPlan,
+        submission: Submission,  # noqa: ARG001 - the fate is asked for after the sending
+        floor: dg.ResourceParam[TradingFloor],
+        market: dg.ResourceParam[MarketDoor],
+    ) -> dg.MaterializeResult:
+        counter = floor.counter(context, account)
+
+        def settle() -> FillReport:
+            source = market.open()
+            known_at = floor.revealed(counter, source.info)
+            days = _marking_days(source, counter, known_at, order_plan)
+            return counter.desk.settle(counter.week, order_plan, days, known_at)
+
+        def stand_in(failure: str) -> FillReport:
+            plan = order_plan
+            return FillReport(account, plan.run_id, plan.attempt, plan.mode, (), (), (), plan.cash, None, failure)
+
+        outcome = isolated(context, settle, stand_in)
+        report = outcome.value
+        metadata = {
+            "fills": len(report.fills),
+            "costs": float(sum((fill.cost for fill in report.fills), Decimal(0))),
+            "pending": report.pending or "nothing",
+            **({"nav": float(report.mark.nav)} if report.mark else {}),
+            "table": markdown(
+                ["symbol", "side", "shares", "limit", "status", "reason"],
+                [
+                    (r.order.symbol, r.order.side.value, r.order.qty, r.order.limit_price, r.status.value, r.reason)
+                    for r in report.orders
+                ],
+            ),
+        }
+        return dg.MaterializeResult(value=report, metadata=metadata, check_results=[outcome.check()])
+
+    return fills
+
+
+def _marking_days(source: Market, counter: Counter, known_at: datetime, plan: OrderPlan) -> MarketDays:
+    """Bars for the equity mark: of everything held or ordered, up to the first session."""
+    week = counter.week
+    held: Collection[str] = counter.desk.broker.account(week.as_of).positions
+    symbols = {*held, *(order.symbol for order in plan.orders)}
+    last = week.sessions[0] if week.sessions else week.last_session
+    return MarketDays(source.bars(last - MARKING_WINDOW, last, known_at, symbols))

@@ -1,0 +1,71 @@
+"""What an allocator is, and the one way to run it: its own method, then the constraints that all share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from learnfinance_dagster.allocation.constraints import constrain
+from learnfinance_dagster.errors import DataError
+from learnfinance_dagster.parameters import AllocationParameters
+from learnfinance_dagster.values import TargetWeights, Week
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationInputs:
+    """The evidence of one Monday, the same for every allocator."""
+
+    week: Week
+    symbols: tuple[str, ...]
+    """The screened names, best rank first."""
+    returns: pd.DataFrame
+    """Daily total returns, dates × symbols, NaN where a name did not trade; newest last."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawAllocation:
+    """What a method gives before the common constraints."""
+
+    weights: dict[str, float]
+    """Non-negative, summing to one over the names it weighed; empty: everything stays in cash."""
+    excluded: dict[str, str] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Allocator:
+    """A registry record. `reads` are the assets it needs: it waits for no others."""
+
+    name: str
+    summary: str
+    reads: tuple[str, ...]
+    method: Callable[[AllocationInputs, AllocationParameters], RawAllocation]
+
+
+def allocate(allocator: Allocator, inputs: AllocationInputs, parameters: AllocationParameters) -> TargetWeights:
+    """Run an allocator's method and the common constraints.
+
+    Raises:
+        DataError: the method returned weights that are no portfolio, or weighed a name outside the universe.
+    """
+    raw = allocator.method(inputs, parameters)
+    symbols = sorted(raw.weights)
+    values = np.array([raw.weights[symbol] for symbol in symbols], dtype=float)
+    outside = set(symbols) - set(inputs.symbols)
+    if outside:
+        msg = f"{allocator.name} weighed names outside the screened universe: {', '.join(sorted(outside))}"
+        raise DataError(msg)
+    if symbols and (not np.isfinite(values).all() or (values < 0).any() or abs(values.sum() - 1) > 1e-9):  # noqa: PLR2004
+        msg = f"{allocator.name} gave weights that are no portfolio: {raw.weights}"
+        raise DataError(msg)
+    final = constrain(values, parameters.max_weight, parameters.min_cash)
+    return TargetWeights(
+        allocator=allocator.name,
+        week=inputs.week.key,
+        weights=dict(zip(symbols, final.tolist(), strict=True)),
+        raw_weights=dict(zip(symbols, values.tolist(), strict=True)),
+        excluded=raw.excluded,
+        provenance=raw.provenance,
+    )

@@ -1,0 +1,1 @@
+"""What `make` calls. Like the composition root, commands read settings and see everything."""

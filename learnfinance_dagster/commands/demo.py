@@ -1,0 +1,104 @@
+"""`make demo`: the market's last complete Mondays, traded in order, and where to look afterwards."""
+
+import os
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from learnfinance_dagster.calendar import week_of
+from learnfinance_dagster.commands.running import quiet, run_monday
+from learnfinance_dagster.definitions import artifact_store, build, market_door
+from learnfinance_dagster.ports import MarketInfo
+from learnfinance_dagster.settings import REPOSITORY, Settings
+from learnfinance_dagster.values import Week
+
+WEEKS = 8
+"""Mondays that the demo trades: enough for an equity curve, few enough for a minute."""
+
+
+def say(line: str = "") -> None:
+    """One line to the person at the terminal."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def last_complete_weeks(market: MarketInfo, count: int) -> list[Week]:
+    """The newest `count` weeks whose whole holding period the market knows, oldest first."""
+    week = week_of(market.last_session - timedelta(days=market.last_session.weekday()))
+    while week.next_session > market.last_session:
+        week = week_of(week.monday - timedelta(days=7))
+    return [week_of(week.monday - timedelta(days=7 * n)) for n in range(count - 1, -1, -1)]
+
+
+def prepare() -> int:
+    """Generate the market if absent, and initialise Dagster's storage once: several processes at once break it."""
+    os.environ.setdefault("DAGSTER_HOME", str(REPOSITORY))
+    settings = Settings()
+    started = time.perf_counter()
+    market = market_door(settings).open()
+    say(f"market: {market.info.name}, {market.info.first_session} to {market.info.last_session}"
+        f" ({time.perf_counter() - started:.1f} s)")
+    with dg.DagsterInstance.get():
+        return 0
+
+
+def demo() -> int:
+    """Trade what has not been traded yet, then show the newest report."""
+    started = time.perf_counter()
+    prepare()
+    settings = Settings()
+    store, market = artifact_store(settings), market_door(settings).open()
+    weeks = last_complete_weeks(market.info, WEEKS)
+    todo = [week for week in weeks if not store.has("weekly_report", week.key)]
+    if todo:
+        failed = _trade(settings, todo)
+        if failed:
+            return 1
+    _show(settings, weeks[-1])
+    say()
+    if todo:
+        say(f"done: {len(todo)} Mondays traded in {time.perf_counter() - started:.0f} s. Run it again: nothing changes.")
+    else:
+        say(f"nothing to do: all {len(weeks)} Mondays up to {weeks[-1].key} are traded and reported; nothing was changed.")
+    return 0
+
+
+def _trade(settings: Settings, weeks: list[Week]) -> bool:
+    """Run the job for each week in order; True when one failed."""
+    say(f"trading {len(weeks)} Mondays on paper (the first one fetches {settings.history_weeks} weeks of history) ...")
+    job = build(settings).resolve_job_def("monday")
+    with quiet(), dg.DagsterInstance.get() as instance:
+        for week in weeks:
+            began = time.perf_counter()
+            failures = run_monday(job, instance, week.key)
+            say(f"  {week.key}  {'failed' if failures else 'ok'}  {time.perf_counter() - began:.1f} s")
+            for failure in failures:
+                say(f"    {failure}")
+            if failures:
+                return True
+    return False
+
+
+def _show(settings: Settings, week: Week) -> None:
+    from learnfinance_dagster.reporting.content import WeeklyReport
+    from learnfinance_dagster.reporting.text import comparison_table
+
+    report: WeeklyReport = artifact_store(settings).read("weekly_report", [week.key])
+    outbox = settings.root / "outbox"
+    say()
+    say(comparison_table(report))
+    say()
+    say(f"report:    {_short(outbox / f'weekly-{week.key}.html')}   (open it in a browser)")
+    say(f"e-mail:    {_short(outbox / f'weekly-{week.key}.eml')}")
+    say(f"artifacts: {_short(settings.root / 'artifacts')}")
+    say("web UI:    make ui   then http://127.0.0.1:3000")
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

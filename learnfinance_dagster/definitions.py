@@ -1,0 +1,70 @@
+"""The composition root: the only module that reads settings and sees assets and resources together."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import dagster as dg
+
+from assets import all_assets, stored_values
+from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.orchestration.handles import Parameters, TradingFloor
+from learnfinance_dagster.orchestration.jobs import monday, monday_schedule, research
+from learnfinance_dagster.schemas.artifacts import FRAMES
+from learnfinance_dagster.settings import Settings
+from resources.artifacts import ArtifactIOManager, ArtifactStore
+from resources.doors import DirectoryMarketDoor, PracticeMarketDoor, SimulatedBrokerDoor, SqlLedgerDoor
+from resources.outbox import Outbox
+from resources.practice_market.spec import PracticeSpec
+
+
+def market_door(settings: Settings) -> PracticeMarketDoor | DirectoryMarketDoor:
+    """The market source that settings name."""
+    if settings.market == "directory":
+        return DirectoryMarketDoor(settings.market_directory)
+    return PracticeMarketDoor(settings.root / "market", PracticeSpec(**settings.practice.model_dump()))
+
+
+def parameters(settings: Settings) -> Parameters:
+    """What the stages are told."""
+    return Parameters(
+        universe=settings.universe,
+        allocation=settings.allocation,
+        orders=settings.orders,
+        costs=CostModel(settings.cost_bps_per_side),
+        initial_cash=Decimal(settings.initial_cash),
+        seed=settings.seed,
+        history_weeks=settings.history_weeks,
+        armed=settings.trading == "on",
+        reveal_fills=settings.market_clock == "first_session",
+    )
+
+
+def artifact_store(settings: Settings) -> ArtifactStore:
+    """Where this market's artifacts are."""
+    return ArtifactStore(settings.root / "artifacts", FRAMES, stored_values())
+
+
+def build(settings: Settings, market: object | None = None) -> dg.Definitions:
+    """The code location for these settings; `market` replaces the market door (tools poison it)."""
+    told = parameters(settings)
+    source = market or market_door(settings)
+    store = artifact_store(settings)
+    ledger = SqlLedgerDoor(settings.ledger_url or f"sqlite:///{settings.root / 'ledger.sqlite'}")
+    brokers = SimulatedBrokerDoor(settings.root / "broker", source, told.initial_cash, told.costs)
+    return dg.Definitions(
+        assets=all_assets(),
+        jobs=[monday, research],
+        schedules=[monday_schedule(dg.DefaultScheduleStatus(settings.schedule_status.upper()))],
+        resources={
+            "io_manager": ArtifactIOManager(store),
+            "artifacts": store,
+            "market": source,
+            "floor": TradingFloor(ledger, brokers, lambda: datetime.now(UTC), told),
+            "outbox": Outbox(settings.root / "outbox"),
+            "parameters": told,
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build(Settings())

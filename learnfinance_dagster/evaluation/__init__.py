@@ -1,0 +1,1 @@
+"""How the accounts are doing, and how sure one may be of it."""

@@ -1,0 +1,71 @@
+"""The one seam between our errors and Dagster's.
+
+Transient errors are retried with back-off, the rest fail at once: trying again would not help. On the branch of one
+account a final failure becomes a recorded result instead, with a failed check, so that the other accounts trade and
+the report says what happened.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import dagster as dg
+
+from learnfinance_dagster.errors import LearnFinanceError, TransientError
+
+T = TypeVar("T")
+MAX_RETRIES = 3
+FIRST_WAIT_SECONDS = 5.0
+COMPLETED = "completed"
+"""Name of the check on every asset of an account's branch."""
+
+
+@contextmanager
+def translated(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """For shared evidence: retry what may pass, fail clearly what will not."""
+    try:
+        yield
+    except TransientError as error:
+        raise _retry(context, error) from error
+    except LearnFinanceError as error:
+        raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
+
+
+def _retry(context: dg.AssetExecutionContext, error: Exception) -> dg.RetryRequested:
+    context.log.warning("%s; trying again", error)
+    wait = FIRST_WAIT_SECONDS * 2**context.retry_number
+    return dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a branch produced, and why it is only a stand-in if it failed."""
+
+    value: object
+    failure: str
+
+    def check(self) -> dg.AssetCheckResult:
+        """The branch's check: red in the UI when the stand-in was stored."""
+        description = self.failure or "done"
+        return dg.AssetCheckResult(check_name=COMPLETED, passed=not self.failure, description=description)
+
+
+def isolated(context: dg.AssetExecutionContext, produce: Callable[[], T], stand_in: Callable[[str], T]) -> Outcome:
+    """Run one account's step; a final failure is logged, checked and recorded, and stops nobody else.
+
+    Even a bug in one allocator must not stop the others, so this catches everything; nothing is swallowed, because
+    the failure is stored in the artifact, fails the check and is printed in the e-mail.
+    """
+    try:
+        return Outcome(produce(), "")
+    except TransientError as error:
+        if context.retry_number < MAX_RETRIES:
+            raise _retry(context, error) from error
+        failure = f"{error} (tried {MAX_RETRIES + 1} times)"
+    except LearnFinanceError as error:
+        failure = str(error)
+    except Exception as error:  # noqa: BLE001 - see the docstring
+        failure = f"unexpected {type(error).__name__}: {error}"
+    context.log.error("%s", failure, exc_info=True)
+    return Outcome(stand_in(failure), failure)

@@ -1,0 +1,130 @@
+"""What assets receive from the composition root: ports behind doors that open when first used."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+import dagster as dg
+
+from learnfinance_dagster.calendar import week_from_key
+from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.parameters import AllocationParameters, OrderParameters, UniverseParameters
+from learnfinance_dagster.ports import Broker, BrokerClock, Ledger, Market, MarketInfo
+from learnfinance_dagster.trading.desk import Desk
+from learnfinance_dagster.trading.guard import RunFacts, refusal
+from learnfinance_dagster.values import Week
+
+LIVE_JOB = "monday"
+"""The only job that may trade and mail."""
+RESEARCH_JOB = "research"
+
+
+class MarketDoor(Protocol):
+    """Opens the market source."""
+
+    def open(self) -> Market:
+        """The source, loaded and checked once per process."""
+        ...
+
+
+class LedgerDoor(Protocol):
+    """Opens the ledger."""
+
+    def open(self) -> Ledger:
+        """The ledger, its schema brought up to date."""
+        ...
+
+
+class BrokerDoor(Protocol):
+    """Opens brokers by account."""
+
+    def open(self, account: str) -> Broker:
+        """That account's broker."""
+        ...
+
+
+class Artifacts(Protocol):
+    """Where artifacts are stored."""
+
+    def has(self, asset: str, week: str) -> bool:
+        """Whether it was ever stored."""
+        ...
+
+    def write(self, asset: str, week: str, artifact: object) -> Path:
+        """Check and store one artifact."""
+        ...
+
+
+class Outbox(Protocol):
+    """Where finished e-mails wait."""
+
+    def put(self, name: str, eml: bytes, html: str) -> tuple[Path, Path]:
+        """Store both forms; returns their paths."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What the stages are told by the settings."""
+
+    universe: UniverseParameters
+    allocation: AllocationParameters
+    orders: OrderParameters
+    costs: CostModel
+    initial_cash: Decimal
+    seed: int
+    history_weeks: int
+    armed: bool
+    """Trading is switched on."""
+    reveal_fills: bool
+    """Simulated accounts may see the week's first session in the run that trades it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where an account's orders are taken in one run: its desk, the week, and the guard's objection to trading."""
+
+    desk: Desk
+    week: Week
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradingFloor:
+    """All that stands between an asset and a broker."""
+
+    ledger: LedgerDoor
+    brokers: BrokerDoor
+    clock: Callable[[], datetime]
+    parameters: Parameters
+
+    def counter(self, context: dg.AssetExecutionContext, account: str) -> Counter:
+        """Open an account's desk for the run's week, with the guard asked once more."""
+        week = week_from_key(context.partition_key)
+        broker = self.brokers.open(account)
+        p = self.parameters
+        desk = Desk(account, broker, self.ledger.open(), p.costs, p.orders, p.initial_cash)
+        return Counter(desk, week, refusal(self.facts(context), week, broker.clock, armed=p.armed))
+
+    def facts(self, context: dg.AssetExecutionContext) -> RunFacts:
+        """What the guard wants to know about this run. A job's name, unlike a tag, is not free to set."""
+        return RunFacts(
+            live_job=context.run.job_name == LIVE_JOB,
+            backfill="dagster/backfill" in context.run.tags,
+            now=self.clock(),
+        )
+
+    def revealed(self, counter: Counter, market: MarketInfo) -> datetime:
+        """How far this run may look at the market when it asks for its orders' fate.
+
+        A simulated account may see the first session as soon as the market source holds it; otherwise only what had
+        closed before the decision is known, and the orders wait.
+        """
+        if counter.desk.broker.clock is BrokerClock.WALL:
+            return self.clock()
+        week = counter.week
+        known = week.first_close is not None and market.last_session >= week.sessions[0]
+        return week.first_close if known and week.first_close and self.parameters.reveal_fills else week.as_of

@@ -1,0 +1,25 @@
+"""Tables and schemas as the web UI shows them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import dagster as dg
+import pandera.pandas as pa
+
+
+def column_schema(model: type[pa.DataFrameModel]) -> dg.TableSchema:
+    """A pandera model as Dagster's table schema, with each column's description."""
+    columns = model.to_schema().columns
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(name, type=str(column.dtype), description=column.description or "")
+            for name, column in columns.items()
+        ]
+    )
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:
+    """A table that a person reads in the UI."""
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "/") for cell in row) + " |" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines))

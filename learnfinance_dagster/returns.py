@@ -1,0 +1,58 @@
+"""The one return definition: bars adjusted for splits and dividends *as known at the last session of the window*.
+
+Adjusting with events up to the end of some file would let every price level know later splits; adjusting with
+events inside the window does not, and returns are the same.
+"""
+
+import numpy as np
+import pandas as pd
+
+from learnfinance_dagster.schemas.market import PRICES
+
+
+def adjusted(bars: pd.DataFrame) -> pd.DataFrame:
+    """Put a window of bars on the share basis of its last session.
+
+    Args:
+        bars: columns date, symbol, open, high, low, close, volume, split_ratio, dividend; sorted by symbol, date.
+            The caller cuts the window: no row may be later than what was known.
+
+    Returns:
+        The same rows: prices divided and volume multiplied by the splits that follow, plus `total_close`, which
+        also removes dividends: it falls on an ex-date only by what the market did. The factor of a dividend D on
+        shares that closed at C the day before is 1 - D/C (the CRSP method).
+    """
+    symbols = bars["symbol"].to_numpy()
+    split = bars["split_ratio"].to_numpy(float)
+    close = bars["close"].to_numpy(float)
+    same = np.r_[False, symbols[1:] == symbols[:-1]]
+    previous = np.where(same, np.r_[np.nan, close[:-1]], np.nan)
+    payout = np.where(same, 1 - bars["dividend"].to_numpy(float) * split / previous, 1.0)
+    split_after = _product_after(np.where(same, split, 1.0), same)
+    payout_after = _product_after(payout, same)
+    out = bars.drop(columns=["split_ratio", "dividend"])
+    for column in PRICES:
+        out[column] = bars[column].to_numpy(float) / split_after
+    out["volume"] = bars["volume"].to_numpy(float) * split_after
+    out["total_close"] = out["close"] * payout_after
+    return out
+
+
+def _product_after(factors: np.ndarray, same_as_previous: np.ndarray) -> np.ndarray:
+    """Per row, the product of `factors` of the later rows of the same symbol."""
+    starts = np.flatnonzero(~same_as_previous)
+    out = np.ones_like(factors)
+    for first, end in zip(starts, np.r_[starts[1:], len(factors)], strict=True):
+        tail = np.cumprod(factors[first:end][::-1])[::-1]
+        out[first : end - 1] = tail[1:]
+    return out
+
+
+def total_returns(bars: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Simple daily total returns of the last `count` sessions, dates × symbols.
+
+    Joined on dates, never on position: a day without a bar (halt, late listing) is NaN for that name, and so is
+    the day after it.
+    """
+    prices = adjusted(bars).pivot_table(index="date", columns="symbol", values="total_close", aggfunc="last")
+    return prices.sort_index().pct_change(fill_method=None).iloc[1:].tail(count)

@@ -1,0 +1,61 @@
+"""Every setting, in one frozen tree: parameters, paths, and which adapter to use. Never a secret.
+
+Each field is an environment variable with the prefix `LEARNFINANCE_`; nested ones with two underscores, e.g.
+`LEARNFINANCE_ORDERS__MAX_TURNOVER=0.5`. Only `definitions.py` and the command line read this module.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from learnfinance_dagster.parameters import (
+    AllocationParameters,
+    OrderParameters,
+    PracticeParameters,
+    UniverseParameters,
+)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+class Settings(BaseSettings):
+    """The root of the tree."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LEARNFINANCE_", env_nested_delimiter="__", frozen=True, extra="ignore", env_file=None
+    )
+
+    market: Literal["practice", "directory"] = "practice"
+    market_directory: Path | None = Field(None, description="folder of Parquet files, for market=directory")
+    data: Path = Field(REPOSITORY / "data", description="where everything that is made at run time lives")
+    trading: Literal["on", "off"] = Field("on", description="off: every run is a dry run")
+    market_clock: Literal["first_session", "decision"] = Field(
+        "first_session",
+        description="how far a run may look to learn its simulated orders' fate; decision: not beyond as_of, as live",
+    )
+    ledger_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite beside the artifacts")
+    initial_cash: int = Field(100_000, gt=0, description="USD each simulated account starts with")
+    cost_bps_per_side: float = Field(5.0, ge=0)
+    seed: int = 7
+    history_weeks: int = Field(60, ge=13, description="weeks of bars a Monday needs before it")
+    first_monday: date = date(2010, 1, 4)
+    schedule_status: Literal["running", "stopped"] = "stopped"
+    practice: PracticeParameters = PracticeParameters()
+    universe: UniverseParameters = UniverseParameters()
+    allocation: AllocationParameters = AllocationParameters()
+    orders: OrderParameters = OrderParameters()
+
+    @property
+    def market_name(self) -> str:
+        """Names the folder that keeps the artifacts of different markets apart."""
+        if self.market == "practice" or self.market_directory is None:
+            return self.market
+        return f"directory-{self.market_directory.resolve().name}"
+
+    @property
+    def root(self) -> Path:
+        """Folder of this market's artifacts, ledger and outbox."""
+        return self.data / self.market_name

@@ -1,0 +1,181 @@
+"""One account's desk: portfolio → plan → submission → fills and mark. Assets call the steps, a replay calls `trade`."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from learnfinance_dagster.calendar import last_closed_session, sessions_back
+from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.parameters import OrderParameters
+from learnfinance_dagster.ports import Broker, Ledger
+from learnfinance_dagster.trading.attempts import Decision, Memory, decide
+from learnfinance_dagster.trading.market_days import MarketDays
+from learnfinance_dagster.trading.plan import LastPrice, Market, PlanContext, plan_orders
+from learnfinance_dagster.trading.submit import reconcile, submit
+from learnfinance_dagster.values import (
+    EquityMark,
+    FillReport,
+    Mode,
+    OrderPlan,
+    Portfolio,
+    Submission,
+    TargetWeights,
+    Week,
+)
+
+FRESH_SESSIONS = 5
+"""A last price older than a trading week does not support an order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that trades one account."""
+
+    account: str
+    broker: Broker
+    ledger: Ledger
+    costs: CostModel
+    parameters: OrderParameters
+    initial_cash: Decimal
+
+    def decide(self, week: Week, refusal: str) -> Decision:
+        """Trade, compute only, or show the record (see `attempts.decide`)."""
+        marks = self.ledger.marks(self.account, date.max)
+        known = {mark.monday for mark in marks[-1:]} | {self.ledger.latest_traded(self.account)} - {None}
+        memory = Memory(
+            newest_week=max((day for day in known if day), default=None),
+            week_is_over=any(mark.monday == week.monday for mark in marks),
+            latest=self.ledger.latest_attempt(self.account, week.run_id),
+        )
+        return decide(week, memory, refusal)
+
+    def portfolio(self, week: Week, days: MarketDays, refusal: str) -> Portfolio:
+        """The account as this Monday's decision sees it.
+
+        Args:
+            week: the decision's week.
+            days: bars up to `week.last_session`, of everything that the account may hold.
+            refusal: the guard's objection to trading, empty when it has none.
+        """
+        decision = self.decide(week, refusal)
+        if decision.recorded is not None:
+            return decision.recorded.portfolio
+        if decision.is_past:
+            return self._as_recorded_before(week, days, decision)
+        if decision.mode is Mode.LIVE:
+            self.broker.settle(week.as_of)
+            self._catch_up(week)
+        account = self.broker.account(week.as_of)
+        return Portfolio(
+            account=self.account,
+            run_id=week.run_id,
+            cash=account.cash,
+            positions=days.at_close(account.positions, week.last_session),
+            open_orders=len(account.open_orders),
+            mode=decision.mode,
+            note=decision.reason,
+        )
+
+    def _as_recorded_before(self, week: Week, days: MarketDays, decision: Decision) -> Portfolio:
+        """What the ledger holds of the time before an old week; the broker's account is further on by now."""
+        marks = self.ledger.marks(self.account, week.monday - timedelta(days=7))
+        held = self.ledger.positions(self.account, f"paper:{marks[-1].monday}") if marks else ()
+        return Portfolio(
+            account=self.account,
+            run_id=week.run_id,
+            cash=marks[-1].cash if marks else self.initial_cash,
+            positions=days.at_close({p.symbol: p.qty for p in held}, week.last_session),
+            open_orders=0,
+            mode=Mode.DRY_RUN,
+            note=decision.reason,
+        )
+
+    def _catch_up(self, week: Week) -> None:
+        """Record what became of orders whose fate was unknown when their own week's run ended."""
+        newest = self.ledger.latest_traded(self.account)
+        if newest is not None and newest < week.monday:
+            attempt = self.ledger.latest_attempt(self.account, f"paper:{newest}")
+            if attempt is not None and any(record.status.is_open for record in attempt.orders):
+                reconcile(self.broker, self.ledger, self.account, attempt)
+
+    def plan(self, week: Week, portfolio: Portfolio, target: TargetWeights, days: MarketDays, refusal: str) -> OrderPlan:
+        """The orders that bring the account to its target weights, or the recorded plan."""
+        decision = self.decide(week, refusal)
+        if decision.recorded is not None:
+            return decision.recorded.plan
+        context = PlanContext(decision.attempt, decision.mode, decision.reason, self.parameters, self.costs)
+        names = set(target.weights) | {position.symbol for position in portfolio.positions}
+        known = {name: days.last_close(name, week.last_session) for name in names}
+        prices = {name: LastPrice(*found) for name, found in known.items() if found is not None}
+        market = Market(prices, sessions_back(week.last_session, FRESH_SESSIONS))
+        return plan_orders(portfolio, target, market, context)
+
+    def submit(self, week: Week, portfolio: Portfolio, plan: OrderPlan, refusal: str) -> Submission:
+        """Send what is planned and not yet sent (see `submit.submit`)."""
+        return submit(self.broker, self.ledger, week, portfolio, plan, refusal)
+
+    def settle(self, week: Week, plan: OrderPlan, days: MarketDays, known_at: datetime) -> FillReport:
+        """The fate of the week's orders as of `known_at`, and the equity mark at the week's first open.
+
+        Args:
+            week: the decision's week.
+            plan: what was planned.
+            days: bars up to the first session, as far as known at `known_at`.
+            known_at: how far the market may be looked at.
+        """
+        if plan.mode is not Mode.LIVE:
+            return self._no_fate(plan, "dry run: nothing was sent")
+        recorded = [mark for mark in self.ledger.marks(self.account, week.monday) if mark.monday == week.monday]
+        if not recorded and not week.sessions:
+            return self._no_fate(plan, "NYSE is closed all week")
+        if not recorded:
+            if last_closed_session(known_at) < week.sessions[0]:
+                return self._no_fate(plan, f"orders wait for the open of {week.sessions[0]}")
+            self._record_outcome(week, plan, days, known_at)
+            recorded = [mark for mark in self.ledger.marks(self.account, week.monday) if mark.monday == week.monday]
+        attempt = self.ledger.latest_attempt(self.account, plan.run_id)
+        return replace(
+            self._no_fate(plan, ""),
+            attempt=attempt.number if attempt else plan.attempt,
+            orders=attempt.orders if attempt else (),
+            fills=self.ledger.fills(self.account, plan.run_id),
+            positions=self.ledger.positions(self.account, plan.run_id),
+            cash=recorded[-1].cash,
+            mark=recorded[-1],
+        )
+
+    def _record_outcome(self, week: Week, plan: OrderPlan, days: MarketDays, known_at: datetime) -> None:
+        self.broker.settle(known_at)
+        attempt = self.ledger.latest_attempt(self.account, plan.run_id)
+        identities: list[str] = []
+        if attempt is not None:
+            attempt = reconcile(self.broker, self.ledger, self.account, attempt)
+            identities = [record.order.client_order_id for record in attempt.orders]
+        account = self.broker.account(known_at)
+        session = week.sessions[0]
+        positions = days.at_open(account.positions, session)
+        nav = account.cash + sum((position.market_value for position in positions), Decimal(0))
+        mark = EquityMark(self.account, week.monday, session, nav, account.cash)
+        self.ledger.record_outcome(self.account, week, self.broker.fills(identities), positions, mark)
+
+    def _no_fate(self, plan: OrderPlan, pending: str) -> FillReport:
+        attempt = self.ledger.latest_attempt(self.account, plan.run_id) if plan.mode is Mode.LIVE else None
+        return FillReport(
+            account=self.account,
+            run_id=plan.run_id,
+            attempt=plan.attempt,
+            mode=plan.mode,
+            orders=attempt.orders if attempt else (),
+            fills=(),
+            positions=(),
+            cash=plan.cash,
+            mark=None,
+            pending=pending,
+        )
+
+    def trade(self, week: Week, target: TargetWeights, days: MarketDays) -> FillReport:
+        """The whole loop of one Monday, in order; what a replay repeats."""
+        portfolio = self.portfolio(week, days, "")
+        plan = self.plan(week, portfolio, target, days, "")
+        self.submit(week, portfolio, plan, "")
+        return self.settle(week, plan, days, week.first_close or week.as_of)

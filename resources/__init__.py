@@ -1,0 +1,1 @@
+"""Adapters: one folder per port of `learnfinance_dagster.ports`, one file per vendor."""

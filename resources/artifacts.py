@@ -1,0 +1,124 @@
+"""The artifact store: one file per asset and week, checked when written and when read, and Dagster's door to it."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from learnfinance_dagster.documents import from_json, to_json
+from learnfinance_dagster.errors import ConfigurationError, DataError
+from learnfinance_dagster.schemas.artifacts import ArtifactFrame
+from resources.files import write_atomic
+
+
+class ArtifactStore:
+    """Frames as Parquet, values as JSON, at `<root>/<asset>/<week>.<parquet|json>`."""
+
+    def __init__(self, root: Path, frames: Mapping[str, type[ArtifactFrame]], values: Mapping[str, type]) -> None:
+        """Know what each asset stores: `frames` have a schema, `values` a dataclass."""
+        self.root, self._frames, self._values = root, frames, values
+
+    def path(self, asset: str, week: str) -> Path:
+        """Where an artifact is, or would be."""
+        return self.root / asset / f"{week}.{'parquet' if asset in self._frames else 'json'}"
+
+    def has(self, asset: str, week: str) -> bool:
+        """Whether it was ever stored."""
+        return self.path(asset, week).exists()
+
+    def write(self, asset: str, week: str, artifact: Any) -> Path:
+        """Check and store one artifact.
+
+        Raises:
+            DataError: it does not fit the asset's schema or type; nothing is stored.
+        """
+        path = self.path(asset, week)
+        if asset in self._frames:
+            content = _parquet(self._checked(asset, week, artifact))
+        elif isinstance(artifact, self._values[asset]):
+            content = to_json(artifact).encode()
+        else:
+            msg = f"{asset} {week}: {type(artifact).__name__} is not {self._values[asset].__name__}"
+            raise DataError(msg)
+        write_atomic(path, content)
+        return path
+
+    def read(self, asset: str, weeks: Iterable[str]) -> Any:
+        """One value, or the frames of all weeks below each other.
+
+        Raises:
+            ConfigurationError: a week was never stored; the message says what to run.
+            DataError: the stored file is not what the asset stores.
+        """
+        weeks = list(weeks)
+        missing = [week for week in weeks if not self.has(asset, week)]
+        if missing:
+            msg = (
+                f"{asset} has no artifact for {_span(missing)}: materialize it first "
+                f"(dagster asset materialize --select {asset} --partition {missing[-1]} -w workspace.yaml)"
+            )
+            raise ConfigurationError(msg)
+        if asset in self._frames:
+            return self._frames_of(asset, weeks)
+        if len(weeks) != 1:
+            msg = f"{asset} holds one value a week and cannot be read for {len(weeks)} weeks at once"
+            raise ConfigurationError(msg)
+        return from_json(self._values[asset], self.path(asset, weeks[0]).read_text(encoding="utf-8"))
+
+    def _frames_of(self, asset: str, weeks: list[str]) -> pd.DataFrame:
+        parts = [pd.read_parquet(self.path(asset, week)) for week in weeks]
+        filled = [part for part in parts if len(part)] or parts[:1]
+        return self._checked(asset, _span(weeks), pd.concat(filled, ignore_index=True))
+
+    def _checked(self, asset: str, where: str, frame: pd.DataFrame) -> pd.DataFrame:
+        from pandera.errors import SchemaError
+
+        try:
+            return self._frames[asset].validate(frame)
+        except SchemaError as error:
+            msg = f"{asset} {where}: {error}"
+            raise DataError(msg) from error
+
+
+def _span(weeks: list[str]) -> str:
+    return weeks[0] if len(weeks) == 1 else f"{len(weeks)} weeks from {weeks[0]} to {weeks[-1]}"
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    """Equal frames give equal bytes: no index, no clock, fixed compression."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+class ArtifactIOManager(dg.IOManager):
+    """Hands assets' results to the store and back; a run over many weeks is split by the `week` column."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        """Use `store`."""
+        self._store = store
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Store what an asset returned, under every week of the run."""
+        asset = context.asset_key.path[-1]
+        weeks = list(context.asset_partition_keys)
+        if len(weeks) == 1:
+            path = self._store.write(asset, weeks[0], obj)
+            context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
+            return
+        unknown = set(obj["week"]) - set(weeks)
+        if unknown:
+            msg = f"{asset} returned rows of weeks that were not asked for: {sorted(unknown)[:3]}"
+            raise DataError(msg)
+        for week in weeks:
+            self._store.write(asset, week, obj[obj["week"] == week].reset_index(drop=True))
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read an upstream artifact for the weeks that the partition mapping names."""
+        return self._store.read(context.asset_key.path[-1], context.asset_partition_keys)

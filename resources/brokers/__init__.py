@@ -1,0 +1,1 @@
+"""Brokers: a file per vendor; the simulated one needs none."""

@@ -1,0 +1,100 @@
+"""Doors to the outside world that open when first used, once per process."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+from learnfinance_dagster.calendar import last_closed_session
+from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.errors import ConfigurationError
+from learnfinance_dagster.ports import Broker, Ledger, Market
+from learnfinance_dagster.trading.market_days import MarketDays
+from learnfinance_dagster.trading.simulated_broker import SimulatedBroker
+from resources.brokers.simulated import FileAccountStore
+from resources.practice_market.spec import PracticeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PracticeMarketDoor:
+    """The practice market, generated into `directory` when it is not there."""
+
+    directory: Path
+    spec: PracticeSpec
+
+    def open(self) -> Market:
+        """Generate if absent, then load."""
+        from resources.practice_market import ensure
+
+        ensure(self.directory, self.spec)
+        return _load(self.directory)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryMarketDoor:
+    """A market directory that the user brings."""
+
+    directory: Path | None
+
+    def open(self) -> Market:
+        """Load and check.
+
+        Raises:
+            ConfigurationError: no directory was named.
+            DataError: the directory is broken; the message names file, column and row.
+        """
+        if self.directory is None:
+            msg = "LEARNFINANCE_MARKET=directory needs LEARNFINANCE_MARKET_DIRECTORY=<folder of Parquet files>"
+            raise ConfigurationError(msg)
+        return _load(self.directory)
+
+
+def _load(directory: Path) -> Market:
+    resolved = directory.resolve()
+    stamps = tuple(sorted((path.name, path.stat().st_mtime_ns) for path in resolved.glob("*.*")))
+    return _load_once(resolved, stamps)
+
+
+@cache
+def _load_once(directory: Path, _stamps: tuple[tuple[str, int], ...]) -> Market:
+    from resources.market_directory import DirectoryMarket, load
+
+    return DirectoryMarket.from_frames(load(directory))
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLedgerDoor:
+    """The ledger in a database."""
+
+    url: str
+
+    def open(self) -> Ledger:
+        """Migrated to this code's schema."""
+        return _ledger(self.url)
+
+
+@cache
+def _ledger(url: str) -> Ledger:
+    from resources.ledger import open_ledger
+
+    return open_ledger(url)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedBrokerDoor:
+    """One simulated account per allocator, kept in `folder`, trading on `market`."""
+
+    folder: Path
+    market: PracticeMarketDoor | DirectoryMarketDoor
+    initial_cash: Decimal
+    costs: CostModel = field(default_factory=CostModel)
+
+    def open(self, account: str) -> Broker:
+        """That account's simulated broker."""
+        store = FileAccountStore(self.folder / f"{account}.json", self.initial_cash)
+        return SimulatedBroker(store, self._days, self.costs)
+
+    def _days(self, first: date, known_at: datetime, symbols: Collection[str]) -> MarketDays:
+        return MarketDays(self.market.open().bars(first, last_closed_session(known_at), known_at, symbols))

@@ -1,0 +1,18 @@
+"""The ledger port on a SQL database: SQLite beside the artifacts, or Postgres by URL."""
+
+from learnfinance_dagster.ports import Ledger
+
+
+def open_ledger(url: str) -> Ledger:
+    """The ledger at a SQLAlchemy URL, created or migrated to this code's schema.
+
+    Args:
+        url: `sqlite:////data/ledger.sqlite` or `postgresql+psycopg2://…`.
+
+    Raises:
+        ConfigurationError: the URL is of no use, or newer code has written there.
+        TransientError: the database does not answer now.
+    """
+    from resources.ledger.sql import SqlLedger
+
+    return SqlLedger(url)

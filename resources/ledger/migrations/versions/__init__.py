@@ -1,0 +1,1 @@
+"""One file per revision, oldest first. A revision that has been released is never edited."""

@@ -1,0 +1,103 @@
+"""A market directory, asked as `ports.Market`."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from learnfinance_dagster.calendar import NEW_YORK, last_closed_session
+from learnfinance_dagster.ports import MarketInfo
+from resources.market_directory.days import days_of
+from resources.market_directory.load import MarketFrames, load
+from resources.market_directory.panel import Panel
+
+_HOLDINGS = {"fund": "str", "date": "object", "symbol": "str", "weight_pct": "float64"}
+
+
+class DirectoryMarket:
+    """`ports.Market` over frames in memory; every answer is made of rows that were public at `known_at`."""
+
+    def __init__(self, frames: MarketFrames) -> None:
+        """Index the frames. They are taken as they are: `load` has checked them."""
+        self._frames = frames
+        self._panel = Panel(frames.bars, frames.actions, frames.info.price_basis)
+        self._holdings = pd.DataFrame(columns=pd.Index(_HOLDINGS)) if frames.holdings is None else frames.holdings
+        self._holding_day = days_of(self._holdings["date"])
+        self._fund_rows = {
+            fund: np.asarray(rows) for fund, rows in self._holdings.groupby("fund", sort=False).indices.items()
+        }
+        self._membership = frames.membership
+        if self._membership is not None:
+            self._start, self._end = days_of(self._membership["start_date"]), days_of(self._membership["end_date"])
+
+    @classmethod
+    def from_frames(cls, frames: MarketFrames) -> Self:
+        """A market of frames that need not be valid, e.g. with a poisoned future."""
+        return cls(frames)
+
+    @classmethod
+    def from_directory(cls, directory: Path) -> Self:
+        """A market of a folder of Parquet files.
+
+        Raises:
+            DataError: the folder breaks a rule of `docs/market-directory.md`.
+        """
+        return cls(load(directory))
+
+    @property
+    def frames(self) -> MarketFrames:
+        """Everything that was loaded, future included; for tools, never for decisions."""
+        return self._frames
+
+    @property
+    def info(self) -> MarketInfo:
+        """Name, basis, span and caveats."""
+        return self._frames.info
+
+    def bars(self, first: date, last: date, known_at: datetime, symbols: Collection[str] | None = None) -> pd.DataFrame:
+        """Bars of sessions in [first, last] that had closed by `known_at`; columns and order as `ports.Market` says."""
+        return self._panel.between(first, min(last, last_closed_session(_aware(known_at))), symbols)
+
+    def holdings(self, funds: Collection[str], known_at: datetime) -> pd.DataFrame:
+        """The newest holdings of each fund dated before `known_at`'s New York day: fund, date, symbol, weight_pct.
+
+        Funds in the order given, the heaviest holding first.
+        """
+        day = _new_york_day(known_at)
+        rows = [self._newest(fund, day) for fund in dict.fromkeys(funds)]
+        known = self._holdings.take(np.concatenate([np.empty(0, dtype=np.int64), *rows]))
+        return known[list(_HOLDINGS)].astype(_HOLDINGS).reset_index(drop=True)
+
+    def members(self, known_at: datetime) -> frozenset[str] | None:
+        """Members of any index on `known_at`'s New York day; None without a membership file."""
+        if self._membership is None:
+            return None
+        day = _new_york_day(known_at)
+        is_member = (self._start <= day) & (np.isnat(self._end) | (day < self._end))
+        return frozenset(self._membership["symbol"].to_numpy(dtype=object)[is_member])
+
+    def _newest(self, fund: str, day: np.datetime64) -> np.ndarray:
+        """Row numbers of a fund's newest holdings before `day`, heaviest first, then by symbol."""
+        rows = self._fund_rows.get(fund, np.empty(0, dtype=np.int64))
+        days = self._holding_day[rows]
+        known = days[days < day]
+        if not len(known):
+            return rows[:0]
+        rows = rows[days == known.max()]
+        newest = self._holdings.take(rows)
+        rows = rows[np.argsort(newest["symbol"].to_numpy(dtype=object), kind="stable")]
+        return rows[np.argsort(-self._holdings["weight_pct"].to_numpy()[rows], kind="stable")]
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        msg = f"known_at {moment.isoformat()} has no time zone"
+        raise ValueError(msg)
+    return moment
+
+
+def _new_york_day(known_at: datetime) -> np.datetime64:
+    return np.datetime64(_aware(known_at).astimezone(NEW_YORK).date(), "D")

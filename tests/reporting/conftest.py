@@ -1,0 +1,234 @@
+"""Invented weekly reports, as like to real ones as the tests need."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from learnfinance_dagster.calendar import week_of
+from learnfinance_dagster.ports import MarketInfo, PriceBasis
+from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
+from learnfinance_dagster.values import (
+    EquityMark,
+    Fill,
+    FillReport,
+    Mode,
+    NotSent,
+    Order,
+    OrderPlan,
+    OrderRecord,
+    OrderStatus,
+    Portfolio,
+    Position,
+    Side,
+    Submission,
+    TargetWeights,
+)
+
+MONDAY = date(2025, 12, 29)
+CENT = Decimal("0.01")
+NAMES = [
+    "AAPL",
+    "MSFT",
+    "NVDA",
+    "AVGO",
+    "LLY",
+    "XOM",
+    "JNJ",
+    "PG",
+    "MRK",
+    "AMD",
+    "ADBE",
+    "CRM",
+    "CSCO",
+    "QCOM",
+    "TXN",
+    "LIN",
+    "INTU",
+    "AMAT",
+    "NOW",
+    "ISRG",
+    "SYK",
+    "VRTX",
+    "PANW",
+    "MU",
+    "KLAC",
+    "LRCX",
+    "SNPS",
+    "CDNS",
+    "REGN",
+    "ADI",
+    "NKE",
+    "MDLZ",
+    "UNP",
+    "UPS",
+    "HON",
+]
+SUMMARIES = {
+    "hrp": "Hierarchical risk parity on daily returns; no forecasts",
+    "equal_weight": "The same weight for every candidate: the yardstick",
+}
+MARKET = MarketInfo(
+    name="practice market (seed 7)",
+    is_practice=True,
+    price_basis=PriceBasis.AS_TRADED,
+    first_session=date(2010, 1, 4),
+    last_session=date(2025, 12, 31),
+)
+UNIVERSE = UniverseSummary(
+    halal=48,
+    screened=41,
+    held_over=2,
+    funds=("SPUS 2025-12-19", "HLAL 2025-12-19", "SPRE 2025-11-07"),
+    excluded={"fewer than 252 sessions": 3, "median dollar volume below 5,000,000": 2, "price below 5.00": 2},
+)
+
+
+def section(name="hrp", *, monday=MONDAY, names=17, orders=14, weeks=12, seed=1, mode=Mode.LIVE):
+    """One account: `names` weights, `orders` orders (two expire, one is rejected), `weeks` marks."""
+    rng = np.random.default_rng(seed)
+    week = week_of(monday)
+    symbols = NAMES[:names]
+    raw = rng.dirichlet(np.full(names, 4.0)) * 0.97 if names else []
+    weights = {symbol: float(weight) for symbol, weight in zip(symbols, raw, strict=True)}
+    prices = {symbol: Decimal(str(round(rng.uniform(30, 600), 2))) for symbol in NAMES}
+    held = {symbol: Decimal(int(rng.integers(3, 40))) for symbol in symbols}
+    positions = tuple(Position(symbol, held[symbol], prices[symbol], week.last_session) for symbol in symbols)
+    planned = tuple(_order(week, NAMES[n % len(NAMES)], n, prices, rng) for n in range(orders))
+    not_sent = tuple(
+        NotSent(symbol, Side.BUY if n % 2 else Side.SELL, Decimal(120 + 37 * n), "change below the dead band of 1 %")
+        for n, symbol in enumerate(symbols[-3:])
+    )
+    records = tuple(_record(order, n, len(planned)) for n, order in enumerate(planned))
+    marks = _marks(name, week, weeks, rng)
+    return AccountSection(
+        name=name,
+        summary=SUMMARIES.get(name, "Reinforcement learning on forecasts"),
+        weights=TargetWeights(name, week.key, weights, weights, {"BRK.B": "41 returns, 60 are needed"}, "", _origin()),
+        portfolio=Portfolio(name, week.run_id, Decimal("2310.55"), positions, 0, mode),
+        plan=OrderPlan(name, week.run_id, 1, mode, "", Decimal(104_000), Decimal("2310.55"), planned, not_sent),
+        submission=Submission(
+            name,
+            week.run_id,
+            1,
+            mode,
+            "",
+            tuple(r.order.client_order_id for r in records if r.status is not OrderStatus.REJECTED),
+            {r.order.client_order_id: r.reason for r in records if r.status is OrderStatus.REJECTED},
+        ),
+        fills=FillReport(
+            name,
+            week.run_id,
+            1,
+            mode,
+            records,
+            tuple(_fill(r.order, week) for r in records if r.status is OrderStatus.FILLED),
+            positions,
+            Decimal("2310.55"),
+            marks[-1] if marks else None,
+        ),
+        marks=marks,
+    )
+
+
+def report(*sections, monday=MONDAY, **changes):
+    """A report of the given accounts; `hrp` and `equal_weight` where none is given."""
+    accounts = sections or (
+        section("hrp", monday=monday, seed=1),
+        section("equal_weight", monday=monday, seed=4, orders=9),
+    )
+    whole = WeeklyReport(
+        week=week_of(monday),
+        market=MARKET,
+        initial_cash=Decimal(100_000),
+        universe=UNIVERSE,
+        accounts=accounts,
+        warnings=("SPRE's newest holdings are 52 days old (2025-11-07).",),
+        provenance=(("Code", "learnfinance-dagster 0.1.0"), ("Settings", "max weight 20 %, cost 5 bps a side")),
+    )
+    return replace(whole, **changes)
+
+
+def failed(name="ppo_lstm", reason="the LSTM forecaster gave no forecast: 3 of 41 names have features"):
+    """An account whose allocator gave nothing."""
+    whole = section(name, orders=0, weeks=5, seed=9)
+    return replace(
+        whole,
+        weights=TargetWeights(name, whole.weights.week, {}, {}, {}, reason),
+        plan=replace(whole.plan, not_sent=(), skipped="no weights"),
+    )
+
+
+def closed_week():
+    """A report of a week without a session. No such week has been since 2009, so one is made."""
+    week = replace(week_of(MONDAY), sessions=(), first_open=None, first_close=None)
+    quiet = replace(section("hrp", orders=0), plan=replace(section("hrp", orders=0).plan, not_sent=()))
+    return replace(report(quiet), week=week)
+
+
+def largest():
+    """Six allocators, thirty-five names, sixty orders each."""
+    names = ("hrp", "equal_weight", "ppo_lstm", "ppo_patchtst", "sac_lstm", "sac_patchtst")
+    return report(*(section(name, names=35, orders=60, weeks=60, seed=n) for n, name in enumerate(names)))
+
+
+def _origin():
+    return {"method": "HRP, PyPortfolioOpt, single linkage", "returns": "252 days to 2025-12-26"}
+
+
+def _order(week, symbol, number, prices, rng):
+    side = Side.SELL if number % 3 == 0 else Side.BUY
+    last = prices[symbol]
+    limit = (last * (Decimal("0.98") if side is Side.SELL else Decimal("1.02"))).quantize(CENT)
+    key = f"{week.run_id}:attempt-1:{symbol}{number}:{side.upper()}"
+    return Order(key, symbol, side, Decimal(int(rng.integers(1, 60))), limit, last, 0.03, 0.05)
+
+
+def _record(order, number, total):
+    if number == total - 1 and total > 4:
+        return OrderRecord(order, OrderStatus.REJECTED, "insufficient buying power")
+    if number % 7 == 5:
+        return OrderRecord(order, OrderStatus.EXPIRED, "the price never came within the limit")
+    return OrderRecord(order, OrderStatus.FILLED)
+
+
+def _fill(order, week):
+    price = (order.last_price * Decimal("1.003")).quantize(CENT)
+    cost = (order.qty * price * Decimal("0.0005")).quantize(CENT)
+    return Fill(order.client_order_id, order.symbol, order.side, order.qty, price, cost, week.sessions[0])
+
+
+def _marks(name, week, weeks, rng):
+    path = 99_950 * np.cumprod(1 + rng.normal(0.003, 0.014, weeks))
+    mondays = [week.monday - timedelta(days=7 * back) for back in range(weeks)][::-1]
+    return tuple(
+        EquityMark(name, monday, week_of(monday).sessions[0], Decimal(str(round(nav, 2))), Decimal("2310.55"))
+        for monday, nav in zip(mondays, path, strict=True)
+    )
+
+
+@pytest.fixture
+def make_section():
+    return section
+
+
+@pytest.fixture
+def make_report():
+    return report
+
+
+@pytest.fixture
+def failed_account():
+    return failed()
+
+
+@pytest.fixture
+def closed_report():
+    return closed_week()
+
+
+@pytest.fixture
+def largest_report():
+    return largest()
