@@ -18,7 +18,7 @@ from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Param
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.ports import Ledger, MarketInfo
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
-from learnfinance_dagster.values import EquityMark, Mode
+from learnfinance_dagster.values import EquityMark
 
 SENDER = "LearnFinance <learnfinance@localhost>"
 READER = "reader@localhost"
@@ -68,7 +68,7 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
                 universe=_universe(halal, screened),
                 accounts=sections,
                 warnings=_warnings(halal, source.info, source.members(week.as_of) is None, parameters),
-                provenance=_provenance(source.info, sections),
+                provenance=(("Software", _versions()),),
             )
             html = render_html(content)
             eml, page = outbox.put(f"weekly-{week.key}", render_eml(content, SENDER, (READER,)), html)
@@ -127,16 +127,6 @@ def _warnings(halal: pd.DataFrame, market: MarketInfo, undated: bool, parameters
     if undated and not any(text.startswith("survivorship") for text in market.caveats):
         found.append("survivorship: current constituents")
     return tuple(found)
-
-
-def _provenance(market: MarketInfo, sections: Sequence[AccountSection]) -> tuple[tuple[str, str], ...]:
-    rows = [("market", f"{market.name}, {market.first_session} to {market.last_session}")]
-    rows += [("prices", market.price_basis.value.replace("_", " "))]
-    for section in sections:
-        plan, facts = section.plan, section.weights.provenance
-        mode = "live" if plan.mode is Mode.LIVE else f"dry run ({plan.mode_reason})"
-        rows.append((section.name, "; ".join([f"attempt {plan.attempt}", mode, *facts.values()])))
-    return (*rows, ("software", _versions()))
 
 
 @cache

@@ -71,7 +71,7 @@ def check_intent(portfolio: Portfolio, plan: OrderPlan) -> None:
     """Hold an intent against itself.
 
     Raises:
-        DataError: it has no orders, repeats one, is not live, or its portfolio belongs to another account or week.
+        DataError: it repeats an order, is not live, or its portfolio belongs to another account or week.
     """
     where = place(plan.account, plan.run_id)
     monday_of_run(plan.run_id)
@@ -80,8 +80,6 @@ def check_intent(portfolio: Portfolio, plan: OrderPlan) -> None:
         msg = f"{where}: the portfolio is of {place(portfolio.account, portfolio.run_id)}"
     elif plan.mode is not Mode.LIVE:
         msg = f"{where}: a {plan.mode.value} plan is never recorded"
-    elif not ids:
-        msg = f"{where}: a plan without orders is not an intent"
     elif len(set(ids)) < len(ids):
         msg = f"{where}: the plan repeats an order id among {ids}"
     else:

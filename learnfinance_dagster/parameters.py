@@ -49,7 +49,7 @@ class OrderParameters(_Group):
     limit_offset: float = Field(0.02, ge=0, lt=0.5, description="limit = last price ± this share")
     min_notional: float = Field(10.0, ge=0, description="USD; smaller orders are not worth sending")
     dead_band: float = Field(0.01, ge=0, lt=1, description="changes below this share of NAV are left; exits exempt")
-    cash_buffer: float = Field(0.0, ge=0, lt=1, description="share of NAV that buys never touch")
+    cash_buffer: float = Field(0.02, ge=0, lt=1, description="share of NAV that buys never touch: the floor of cash")
     max_turnover: float = Field(1.0, gt=0, description="half-sum turnover a week may cause; first purchases: 0.5")
     max_orders: int = Field(60, ge=1)
     max_position: float = Field(0.25, gt=0, le=1, description="share of NAV no buy may take a name beyond")

@@ -1,6 +1,7 @@
 """The artifact store: one file per asset and week, checked when written and when read, and Dagster's door to it."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ class ArtifactStore:
         return from_json(self._values[asset], self.path(asset, weeks[0]).read_text(encoding="utf-8"))
 
     def _frames_of(self, asset: str, weeks: list[str]) -> pd.DataFrame:
-        parts = [pd.read_parquet(self.path(asset, week)) for week in weeks]
+        paths = [self.path(asset, week) for week in weeks]
+        parts = [_read_parquet(path, path.stat().st_mtime_ns) for path in paths]
         filled = [part for part in parts if len(part)] or parts[:1]
         return self._checked(asset, _span(weeks), pd.concat(filled, ignore_index=True))
 
@@ -80,6 +82,12 @@ class ArtifactStore:
         except SchemaError as error:
             msg = f"{asset} {where}: {error}"
             raise DataError(msg) from error
+
+
+@lru_cache(maxsize=512)
+def _read_parquet(path: Path, _modified: int) -> pd.DataFrame:
+    """One week's file; several assets of a run read the same weeks of history. Callers concatenate, so they copy."""
+    return pd.read_parquet(path)
 
 
 def _span(weeks: list[str]) -> str:

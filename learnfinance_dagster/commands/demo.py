@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from learnfinance_dagster.calendar import week_of
-from learnfinance_dagster.commands.running import quiet, run_monday
+from learnfinance_dagster.commands.running import run_monday
 from learnfinance_dagster.definitions import artifact_store, build, market_door
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.settings import REPOSITORY, Settings
@@ -70,14 +70,14 @@ def _trade(settings: Settings, weeks: list[Week]) -> bool:
     """Run the job for each week in order; True when one failed."""
     say(f"trading {len(weeks)} Mondays on paper (the first one fetches {settings.history_weeks} weeks of history) ...")
     job = build(settings).resolve_job_def("monday")
-    with quiet(), dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.get() as instance:
         for week in weeks:
             began = time.perf_counter()
-            failures = run_monday(job, instance, week.key)
-            say(f"  {week.key}  {'failed' if failures else 'ok'}  {time.perf_counter() - began:.1f} s")
-            for failure in failures:
-                say(f"    {failure}")
-            if failures:
+            result = run_monday(job, instance, week.key)
+            say(f"  {week.key}  {'failed' if result.failures else 'ok'}  {time.perf_counter() - began:.1f} s")
+            for line in (*result.failures, *result.complaints):
+                say(f"    {line}")
+            if result.failures:
                 return True
     return False
 

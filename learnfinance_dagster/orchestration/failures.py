@@ -8,7 +8,7 @@ the report says what happened.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import dagster as dg
 
@@ -39,10 +39,10 @@ def _retry(context: dg.AssetExecutionContext, error: Exception) -> dg.RetryReque
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Generic[T]):
     """What a branch produced, and why it is only a stand-in if it failed."""
 
-    value: object
+    value: T
     failure: str
 
     def check(self) -> dg.AssetCheckResult:
@@ -51,7 +51,7 @@ class Outcome:
         return dg.AssetCheckResult(check_name=COMPLETED, passed=not self.failure, description=description)
 
 
-def isolated(context: dg.AssetExecutionContext, produce: Callable[[], T], stand_in: Callable[[str], T]) -> Outcome:
+def isolated(context: dg.AssetExecutionContext, produce: Callable[[], T], stand_in: Callable[[str], T]) -> Outcome[T]:
     """Run one account's step; a final failure is logged, checked and recorded, and stops nobody else.
 
     Even a bug in one allocator must not stop the others, so this catches everything; nothing is swallowed, because
@@ -62,10 +62,10 @@ def isolated(context: dg.AssetExecutionContext, produce: Callable[[], T], stand_
     except TransientError as error:
         if context.retry_number < MAX_RETRIES:
             raise _retry(context, error) from error
-        failure = f"{error} (tried {MAX_RETRIES + 1} times)"
+        cause, failure = error, f"{error} (tried {MAX_RETRIES + 1} times)"
     except LearnFinanceError as error:
-        failure = str(error)
+        cause, failure = error, str(error)
     except Exception as error:  # noqa: BLE001 - see the docstring
-        failure = f"unexpected {type(error).__name__}: {error}"
-    context.log.error("%s", failure, exc_info=True)
+        cause, failure = error, f"unexpected {type(error).__name__}: {error}"
+    context.log.error("%s", failure, exc_info=cause)
     return Outcome(stand_in(failure), failure)

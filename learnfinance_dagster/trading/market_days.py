@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+import numpy as np
 import pandas as pd
 
+from learnfinance_dagster.schemas.market import PRICES
 from learnfinance_dagster.values import Position
 
 PRICE_PLACES = 6
@@ -44,11 +46,14 @@ class MarketDays:
 
     def __init__(self, bars: pd.DataFrame) -> None:
         """Index `bars`, sorted by symbol and date."""
+        symbols = bars["symbol"].to_numpy()
+        starts = [0, *(np.flatnonzero(symbols[1:] != symbols[:-1]) + 1).tolist()] if len(bars) else []
+        days, prices = bars["date"].tolist(), bars[list(PRICES)].to_numpy(float).tolist()
         self._days: dict[str, list[date]] = {}
         self._prices: dict[str, list[list[float]]] = {}
-        for symbol, rows in bars.groupby("symbol", sort=False):
-            self._days[str(symbol)] = rows["date"].tolist()
-            self._prices[str(symbol)] = rows[["open", "high", "low", "close"]].to_numpy(float).tolist()
+        for first, end in zip(starts, [*starts[1:], len(bars)], strict=False):
+            self._days[str(symbols[first])] = days[first:end]
+            self._prices[str(symbols[first])] = prices[first:end]
         self._actions: dict[date, list[Action]] = defaultdict(list)
         eventful = bars[(bars["split_ratio"] != 1) | (bars["dividend"] != 0) | (bars["delisting"] != 0)]
         for row in eventful.itertuples():

@@ -63,7 +63,8 @@ def insert(connection: Connection, portfolio: Portfolio, plan: OrderPlan) -> Non
         }
         for place, order in enumerate(plan.orders)
     ]
-    connection.execute(orders.insert(), rows)
+    if rows:
+        connection.execute(orders.insert(), rows)
 
 
 def _attempt(connection: Connection, row: Row[Any]) -> Attempt:

@@ -277,10 +277,6 @@ def test_an_order_id_is_used_once_in_an_account(ledger):
     assert ledger.latest_traded("hrp") == MONDAY
 
 
-def _nothing_to_send(portfolio, plan):
-    return portfolio, replace(plan, orders=())
-
-
 def _twice_the_same_order(portfolio, plan):
     return portfolio, replace(plan, orders=(plan.orders[0], plan.orders[0]))
 
@@ -304,7 +300,6 @@ def _a_tuesday(portfolio, plan):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (_nothing_to_send, "without orders"),
         (_twice_the_same_order, "repeats an order id"),
         (_a_dry_run, "a dry_run plan is never recorded"),
         (_a_portfolio_of_another_account, "the portfolio is of account ppo_lstm"),
@@ -316,6 +311,16 @@ def test_an_intent_that_makes_no_sense_never_reaches_the_ledger(ledger, spoil, w
     with pytest.raises(DataError, match=words):
         ledger.record_intent(*spoil(*intent()))
     assert ledger.latest_traded("hrp") is None
+
+
+def test_a_week_that_needs_no_orders_is_remembered_as_traded_and_no_second_attempt_follows(ledger):
+    portfolio, plan = intent()
+    nothing = replace(plan, orders=())
+    ledger.record_intent(portfolio, nothing)
+    assert ledger.latest_traded("hrp") == MONDAY
+    assert ledger.latest_attempt("hrp", plan.run_id).plan == nothing
+    with pytest.raises(RefusedError, match="not over"):
+        ledger.record_intent(portfolio, replace(plan, attempt=2))
 
 
 def test_the_latest_traded_week_is_the_newest_and_not_the_last_recorded(ledger):
