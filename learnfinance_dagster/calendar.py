@@ -16,6 +16,8 @@ KOLKATA = ZoneInfo("Asia/Kolkata")
 NEW_YORK = ZoneInfo("America/New_York")
 DECISION_TIME = time(18, 0, tzinfo=KOLKATA)
 FIRST_DAY = date(2009, 1, 1)
+LAST_DAY = date(2040, 12, 31)
+"""Pinned: the library's own last day moves with the clock, and the same Monday must read the same in every year."""
 
 
 class _Sessions:
@@ -24,7 +26,7 @@ class _Sessions:
     def __init__(self) -> None:
         import exchange_calendars
 
-        schedule = exchange_calendars.get_calendar("XNYS", start=FIRST_DAY.isoformat()).schedule
+        schedule = exchange_calendars.get_calendar("XNYS", FIRST_DAY.isoformat(), LAST_DAY.isoformat()).schedule
         self.days: list[date] = [stamp.date() for stamp in schedule.index]
         self.opens: list[datetime] = [stamp.to_pydatetime() for stamp in schedule["open"]]
         self.closes: list[datetime] = [stamp.to_pydatetime() for stamp in schedule["close"]]
@@ -41,11 +43,15 @@ def sessions_between(first: date, last: date) -> tuple[date, ...]:
     Raises:
         DataError: the exchange calendar does not reach that far.
     """
+    _check_covered(first, last)
     days = _sessions().days
-    if first < FIRST_DAY or last > days[-1] + timedelta(days=7):
-        msg = f"no exchange calendar for {first}..{last}: it covers {FIRST_DAY}..{days[-1]}"
-        raise DataError(msg)
     return tuple(days[bisect_left(days, first) : bisect_right(days, last)])
+
+
+def _check_covered(first: date, last: date) -> None:
+    if first < FIRST_DAY or last > LAST_DAY:
+        msg = f"no exchange calendar for {first}..{last}: it covers {FIRST_DAY}..{LAST_DAY}"
+        raise DataError(msg)
 
 
 def session_open(session: date) -> datetime:
@@ -68,7 +74,13 @@ def _index(session: date) -> int:
 
 
 def last_closed_session(moment: datetime) -> date:
-    """The last session that closed at or before `moment`: the newest bar that may be known then."""
+    """The last session that closed at or before `moment`: the newest bar that may be known then.
+
+    Raises:
+        DataError: `moment` lies outside the exchange calendar.
+    """
+    day = moment.astimezone(NEW_YORK).date()
+    _check_covered(day, day)
     position = bisect_right(_sessions().closes, moment)
     if position == 0:
         msg = f"no session closed before {moment.isoformat()}"
@@ -77,7 +89,12 @@ def last_closed_session(moment: datetime) -> date:
 
 
 def next_session(day: date) -> date:
-    """The first session on or after `day`."""
+    """The first session on or after `day`.
+
+    Raises:
+        DataError: `day`, or that session, lies outside the exchange calendar.
+    """
+    _check_covered(day, day)
     days = _sessions().days
     position = bisect_left(days, day)
     if position == len(days):
@@ -128,13 +145,15 @@ def week_from_key(key: str) -> Week:
     """The week of a partition key such as `2025-12-29`.
 
     Raises:
-        DataError: the key is no date, or no Monday.
+        DataError: the key is no date, or no Monday, or not written like that.
     """
     try:
         monday = date.fromisoformat(key)
-    except ValueError as error:
+    except ValueError:
+        monday = None
+    if monday is None or monday.isoformat() != key:  # 20251229 is a date too, but would name a second run of the week
         msg = f"week {key!r} is not a date like 2025-12-29"
-        raise DataError(msg) from error
+        raise DataError(msg)
     return week_of(monday)
 
 

@@ -49,7 +49,7 @@ def _product_after(factors: np.ndarray, same_as_previous: np.ndarray) -> np.ndar
 
 
 def total_returns(bars: pd.DataFrame, count: int) -> pd.DataFrame:
-    """Simple daily total returns of the last `count` sessions, dates × symbols.
+    """Simple daily total returns of the last `count` sessions, dates by symbols.
 
     Joined on dates, never on position: a day without a bar (halt, late listing) is NaN for that name, and so is
     the day after it.

@@ -29,18 +29,18 @@ class Settings(BaseSettings):
     )
 
     market: Literal["practice", "directory"] = "practice"
-    market_directory: Path | None = Field(None, description="folder of Parquet files, for market=directory")
-    data: Path = Field(REPOSITORY / "data", description="where everything that is made at run time lives")
-    trading: Literal["on", "off"] = Field("on", description="off: every run is a dry run")
+    market_directory: Path | None = Field(default=None, description="folder of Parquet files, for market=directory")
+    data: Path = Field(default=REPOSITORY / "data", description="where everything that is made at run time lives")
+    trading: Literal["on", "off"] = Field(default="on", description="off: every run is a dry run")
     market_clock: Literal["first_session", "decision"] = Field(
-        "first_session",
+        default="first_session",
         description="how far a run may look to learn its simulated orders' fate; decision: not beyond as_of, as live",
     )
-    ledger_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite beside the artifacts")
-    initial_cash: int = Field(100_000, gt=0, description="USD each simulated account starts with")
-    cost_bps_per_side: float = Field(5.0, ge=0)
+    ledger_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite beside the artifacts")
+    initial_cash: int = Field(default=100_000, gt=0, description="USD each simulated account starts with")
+    cost_bps_per_side: float = Field(default=5.0, ge=0)
     seed: int = 7
-    history_weeks: int = Field(60, ge=13, description="weeks of bars a Monday needs before it")
+    history_weeks: int = Field(default=60, ge=13, description="weeks of bars a Monday needs before it")
     first_monday: date = date(2010, 1, 4)
     schedule_status: Literal["running", "stopped"] = "stopped"
     practice: PracticeParameters = PracticeParameters()

@@ -20,7 +20,7 @@ class AllocationInputs:
     symbols: tuple[str, ...]
     """The screened names, best rank first."""
     returns: pd.DataFrame
-    """Daily total returns, dates × symbols, NaN where a name did not trade; newest last."""
+    """Daily total returns, dates by symbols, NaN where a name did not trade; newest last."""
     seed: int
 
 

@@ -1,6 +1,7 @@
 """Frames that weekly assets store. Every one has a `week` column, by which runs over many weeks are split."""
 
 import pandera.pandas as pa
+from pandera.api.pandas.model_config import BaseConfig
 from pandera.typing import Series
 
 
@@ -9,7 +10,7 @@ class ArtifactFrame(pa.DataFrameModel):
 
     week: Series[str] = pa.Field(description="Monday of the decision, e.g. 2025-12-29")
 
-    class Config:
+    class Config(BaseConfig):
         """No column may come or go unnoticed."""
 
         strict = True

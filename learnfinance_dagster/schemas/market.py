@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import pandera.pandas as pa
+from pandera.api.pandas.model_config import BaseConfig
 from pandera.typing import Series
 
 PRICES = ("open", "high", "low", "close")
@@ -15,7 +16,7 @@ PRICES = ("open", "high", "low", "close")
 class MarketFrame(pa.DataFrameModel):
     """Base of the frames of a market directory."""
 
-    class Config:
+    class Config(BaseConfig):
         """Extra columns are refused: a misspelt optional column must not pass unnoticed."""
 
         strict = True

@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from learnfinance_dagster.calendar import last_closed_session, sessions_back
+from learnfinance_dagster.calendar import last_closed_session, sessions_back, week_of
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.parameters import OrderParameters
 from learnfinance_dagster.ports import Broker, Ledger
 from learnfinance_dagster.trading.attempts import Decision, Memory, decide
+from learnfinance_dagster.trading.guard import CLOSED
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.plan import LastPrice, Market, PlanContext, plan_orders
 from learnfinance_dagster.trading.submit import reconcile, submit
@@ -41,13 +42,22 @@ class Desk:
     def decide(self, week: Week, refusal: str) -> Decision:
         """Trade, compute only, or show the record (see `attempts.decide`)."""
         marks = self.ledger.marks(self.account, date.max)
-        known = {mark.monday for mark in marks[-1:]} | {self.ledger.latest_traded(self.account)} - {None}
         memory = Memory(
-            newest_week=max((day for day in known if day), default=None),
+            newest_week=self._newest_week(marks),
             week_is_over=any(mark.monday == week.monday for mark in marks),
             latest=self.ledger.latest_attempt(self.account, week.run_id),
         )
         return decide(week, memory, refusal)
+
+    def _newest_week(self, marks: tuple[EquityMark, ...]) -> date | None:
+        """The newest Monday that was traded or marked; `marks` are all there are."""
+        days = [mark.monday for mark in marks[-1:]]
+        traded = self.ledger.latest_traded(self.account)
+        return max([*days, traded] if traded else days, default=None)
+
+    def _mark_of(self, monday: date) -> EquityMark | None:
+        newest = self.ledger.marks(self.account, monday)[-1:]
+        return newest[0] if newest and newest[0].monday == monday else None
 
     def portfolio(self, week: Week, days: MarketDays, refusal: str) -> Portfolio:
         """The account as this Monday's decision sees it.
@@ -63,8 +73,8 @@ class Desk:
         if decision.is_past:
             return self._as_recorded_before(week, days, decision)
         if decision.mode is Mode.LIVE:
+            self._catch_up(week, days)
             self.broker.settle(week.as_of)
-            self._catch_up(week)
         account = self.broker.account(week.as_of)
         return Portfolio(
             account=self.account,
@@ -90,13 +100,18 @@ class Desk:
             note=decision.reason,
         )
 
-    def _catch_up(self, week: Week) -> None:
-        """Record what became of orders whose fate was unknown when their own week's run ended."""
+    def _catch_up(self, week: Week, days: MarketDays) -> None:
+        """Record the fate of a traded week that was not known yet when its own run ended.
+
+        A simulated account is still where that run left it, so its mark is exact; a real one is marked as it is now,
+        with the dividends of the week since.
+        """
         newest = self.ledger.latest_traded(self.account)
-        if newest is not None and newest < week.monday:
-            attempt = self.ledger.latest_attempt(self.account, f"paper:{newest}")
-            if attempt is not None and any(record.status.is_open for record in attempt.orders):
-                reconcile(self.broker, self.ledger, self.account, attempt)
+        if newest is None or newest >= week.monday or self._mark_of(newest):
+            return
+        earlier = week_of(newest)
+        if earlier.first_close is not None:
+            self._record_outcome(earlier, days, earlier.first_close)
 
     def plan(self, week: Week, portfolio: Portfolio, target: TargetWeights, days: MarketDays, refusal: str) -> OrderPlan:
         """The orders that bring the account to its target weights, or the recorded plan."""
@@ -125,14 +140,12 @@ class Desk:
         """
         if plan.mode is not Mode.LIVE:
             return self._no_fate(plan, "dry run: nothing was sent")
-        recorded = [mark for mark in self.ledger.marks(self.account, week.monday) if mark.monday == week.monday]
-        if not recorded and not week.sessions:
-            return self._no_fate(plan, "NYSE is closed all week")
-        if not recorded:
-            if last_closed_session(known_at) < week.sessions[0]:
-                return self._no_fate(plan, f"orders wait for the open of {week.sessions[0]}")
-            self._record_outcome(week, plan, days, known_at)
-            recorded = [mark for mark in self.ledger.marks(self.account, week.monday) if mark.monday == week.monday]
+        mark = self._mark_of(week.monday)
+        if mark is None:
+            pending = self._why_pending(week, known_at)
+            if pending:
+                return self._no_fate(plan, pending)
+            mark = self._record_outcome(week, days, known_at)
         attempt = self.ledger.latest_attempt(self.account, plan.run_id)
         return replace(
             self._no_fate(plan, ""),
@@ -140,13 +153,24 @@ class Desk:
             orders=attempt.orders if attempt else (),
             fills=self.ledger.fills(self.account, plan.run_id),
             positions=self.ledger.positions(self.account, plan.run_id),
-            cash=recorded[-1].cash,
-            mark=recorded[-1],
+            cash=mark.cash,
+            mark=mark,
         )
 
-    def _record_outcome(self, week: Week, plan: OrderPlan, days: MarketDays, known_at: datetime) -> None:
+    def _why_pending(self, week: Week, known_at: datetime) -> str:
+        """Why a week without a mark cannot be marked now; empty when it can."""
+        if not week.sessions:
+            return CLOSED
+        if last_closed_session(known_at) < week.sessions[0]:
+            return f"orders wait for the open of {week.sessions[0]}"
+        newest = self._newest_week(self.ledger.marks(self.account, date.max))
+        if newest is not None and newest > week.monday:
+            return f"{newest} has been traded since, and nobody recorded this week's end in time"
+        return ""
+
+    def _record_outcome(self, week: Week, days: MarketDays, known_at: datetime) -> EquityMark:
         self.broker.settle(known_at)
-        attempt = self.ledger.latest_attempt(self.account, plan.run_id)
+        attempt = self.ledger.latest_attempt(self.account, week.run_id)
         identities: list[str] = []
         if attempt is not None:
             attempt = reconcile(self.broker, self.ledger, self.account, attempt)
@@ -157,6 +181,7 @@ class Desk:
         nav = account.cash + sum((position.market_value for position in positions), Decimal(0))
         mark = EquityMark(self.account, week.monday, session, nav, account.cash)
         self.ledger.record_outcome(self.account, week, self.broker.fills(identities), positions, mark)
+        return mark
 
     def _no_fate(self, plan: OrderPlan, pending: str) -> FillReport:
         attempt = self.ledger.latest_attempt(self.account, plan.run_id) if plan.mode is Mode.LIVE else None
@@ -175,7 +200,8 @@ class Desk:
 
     def trade(self, week: Week, target: TargetWeights, days: MarketDays) -> FillReport:
         """The whole loop of one Monday, in order; what a replay repeats."""
-        portfolio = self.portfolio(week, days, "")
-        plan = self.plan(week, portfolio, target, days, "")
-        self.submit(week, portfolio, plan, "")
+        refusal = "" if week.sessions else CLOSED
+        portfolio = self.portfolio(week, days, refusal)
+        plan = self.plan(week, portfolio, target, days, refusal)
+        self.submit(week, portfolio, plan, refusal)
         return self.settle(week, plan, days, week.first_close or week.as_of)

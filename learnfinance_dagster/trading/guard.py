@@ -11,6 +11,7 @@ from learnfinance_dagster.values import Week
 
 GRACE = timedelta(hours=3)
 """How long after the first open orders may still go out: a late daemon on Monday, not one on Thursday."""
+CLOSED = "NYSE is closed all week: nothing is ordered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ def refusal(facts: RunFacts, week: Week, clock: BrokerClock, *, armed: bool) -> 
     """Why this run may not submit orders for this week; empty when it may.
 
     The wall clock binds brokers outside this process. Simulated accounts live on the market's clock, which stands at
-    the decision of whatever week comes next for the account (`one_way` keeps it from running backwards).
+    the decision of whatever week comes next for the account (`attempts.decide` keeps it from running backwards).
     """
     if not armed:
         return "trading is switched off (LEARNFINANCE_TRADING=off)"
@@ -37,7 +38,7 @@ def refusal(facts: RunFacts, week: Week, clock: BrokerClock, *, armed: bool) -> 
     if facts.backfill:
         return "back-fills never trade"
     if week.first_open is None:
-        return "NYSE is closed all week: nothing is ordered"
+        return CLOSED
     if clock is BrokerClock.WALL:
         if facts.now < week.as_of:
             return f"the decision time {week.as_of:%Y-%m-%d %H:%M} UTC has not come"

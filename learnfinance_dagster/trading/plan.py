@@ -118,7 +118,7 @@ def _candidates(portfolio: Portfolio, target: TargetWeights) -> list[_Candidate]
     for symbol in sorted(set(held) | set(target.weights)):
         current = float(held[symbol].market_value / nav) if symbol in held else 0.0
         wanted = target.weights.get(symbol, 0.0)
-        is_exit = symbol in held and wanted <= 0
+        is_exit = symbol in held and wanted < UNCHANGED
         if abs(wanted - current) < UNCHANGED and not is_exit:
             continue
         side = Side.BUY if wanted > current else Side.SELL
@@ -220,12 +220,18 @@ class _Builder:
         self.orders = kept
 
     def fund_buys(self) -> None:
-        """Scale buys to cash plus what the sells bring at their limits, less costs and the buffer."""
+        """Scale buys to cash plus what the sells bring at their limits, less costs and the buffer.
+
+        Brokers round the value and the cost of each trade to cents; a cent a trade is set aside for each rounding, and
+        it is not scaled with the buys.
+        """
         sells = [order for order in self.orders if order.side is Side.SELL]
         buys = [order for order in self.orders if order.side is Side.BUY]
         proceeds = sum((o.notional - self.context.costs.of_trade(o.notional) for o in sells), Decimal(0))
-        budget = self.portfolio.cash + proceeds - Decimal(str(self.parameters.cash_buffer)) * self.nav
-        wanted = sum((self._total_cost(order) for order in buys), Decimal(0))
+        roundings = 2 * CENT * len(self.orders)
+        buffer = Decimal(str(self.parameters.cash_buffer)) * self.nav
+        budget = self.portfolio.cash + proceeds - roundings - buffer
+        wanted = sum((order.notional for order in buys), Decimal(0)) * (1 + Decimal(str(self.context.costs.rate)))
         scale = min(Decimal(1), budget / wanted) if wanted > 0 else Decimal(1)
         self.orders = sells
         for order in buys:
@@ -238,10 +244,6 @@ class _Builder:
                 self._leave(order.symbol, order.side, order.notional, reason)
             else:
                 self.orders.append(resized)
-
-    def _total_cost(self, order: Order) -> Decimal:
-        """What a buy can take from cash: limit value, cost, and two cents for the roundings of both."""
-        return order.notional + self.context.costs.of_trade(order.notional) + 2 * CENT
 
     def _scaled(self, order: Order, scale: Decimal) -> Decimal:
         step = FRACTION if self.market.prices[order.symbol].fractionable else Decimal(1)

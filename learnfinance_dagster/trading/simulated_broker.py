@@ -1,13 +1,14 @@
 """The `Broker` port over a simulated account, wherever its state is kept."""
 
 import copy
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from typing import Protocol
 
 from learnfinance_dagster.calendar import last_closed_session
 from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.errors import RefusedError
 from learnfinance_dagster.ports import BrokerAccount, BrokerClock
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.simulation import SimulatedAccount
@@ -21,7 +22,7 @@ class AccountStore(Protocol):
     """Where an account's state is kept."""
 
     def load(self) -> SimulatedAccount:
-        """The state as last saved."""
+        """The state as last saved; callers copy it before they change it."""
         ...
 
     def change(self) -> AbstractContextManager[SimulatedAccount]:
@@ -41,7 +42,7 @@ class MemoryAccountStore:
         return self._account
 
     @contextmanager
-    def change(self) -> Iterable[SimulatedAccount]:  # type: ignore[override]
+    def change(self) -> Generator[SimulatedAccount]:
         """The live object; a replay that raises is over, so nothing is undone."""
         yield self._account
 
@@ -58,7 +59,7 @@ class SimulatedBroker:
     def account(self, known_at: datetime) -> BrokerAccount:
         """As of the last session closed by `known_at`; an account that is further on is shown as it is."""
         state = self._store.load()
-        if state.settled != last_closed_session(known_at):
+        if not _has_lived_through(state, last_closed_session(known_at)):
             state = copy.copy(state)
             for part in ("positions", "waiting", "orders", "fills"):
                 setattr(state, part, dict(getattr(state, part)))
@@ -70,13 +71,20 @@ class SimulatedBroker:
         return self._store.load().orders.get(client_order_id)
 
     def submit(self, order: Order, week: Week) -> OrderRecord:
-        """Accept a day order for the week's first session."""
+        """Accept a day order for the week's first session.
+
+        Raises:
+            RefusedError: the id was used before, or the session is over for this account or never comes.
+        """
+        if not week.sessions:
+            msg = f"NYSE is closed in the week of {week.monday}"
+            raise RefusedError(msg)
         with self._store.change() as state:
             return state.submit(order, week.sessions[0])
 
     def settle(self, known_at: datetime) -> None:
         """Live through every session that had closed by `known_at`."""
-        if self._store.load().settled == last_closed_session(known_at):
+        if _has_lived_through(self._store.load(), last_closed_session(known_at)):
             return
         with self._store.change() as state:
             self._advance(state, known_at)
@@ -89,5 +97,10 @@ class SimulatedBroker:
     def _advance(self, state: SimulatedAccount, known_at: datetime) -> None:
         until = last_closed_session(known_at)
         symbols = set(state.positions) | {state.orders[identity].order.symbol for identity in state.waiting}
-        first = state.settled or until
-        state.advance(self._days(first, known_at, symbols), until, self._costs)
+        first = state.settled or min(state.waiting.values(), default=until)
+        if first <= until:
+            state.advance(self._days(first, known_at, symbols), until, self._costs)
+
+
+def _has_lived_through(state: SimulatedAccount, session: date) -> bool:
+    return state.settled is not None and state.settled >= session

@@ -2,10 +2,10 @@
 
 What it does to an order on its session, in this order:
 1. a split of the name that day cancels the order: its quantity and limit speak of old shares;
-2. no bar (halt, delisting): it expires;
+2. no bar (halt), or the name is delisted that day: it expires;
 3. sells before buys; the open fills it if the limit allows, else the day's range at the limit, else it expires;
 4. a buy beyond the cash at hand is rejected.
-Dividends are paid on their ex-date, to the shares held the evening before.
+Dividends and delistings are paid on their ex-date, to the shares held the evening before, in that day's shares.
 """
 
 from dataclasses import dataclass, field, replace
@@ -73,23 +73,27 @@ class SimulatedAccount:
         for action in days.actions(session):
             if action.symbol not in self.positions:
                 continue
-            qty = self.positions[action.symbol]
+            qty = self.positions.pop(action.symbol)
             if action.split_ratio != 1:
                 qty = (qty * Decimal(str(action.split_ratio))).quantize(SHARE_PLACES)
-                self.positions[action.symbol] = qty
             self.cash += _cents(qty * to_price(action.dividend))
             if action.delisting:
                 self.cash += _cents(qty * to_price(action.delisting))
-                del self.positions[action.symbol]
+            elif qty:
+                self.positions[action.symbol] = qty
 
     def _trade(self, days: MarketDays, session: date, costs: CostModel) -> None:
         split = {action.symbol for action in days.actions(session) if action.split_ratio != 1}
+        delisted = {action.symbol for action in days.actions(session) if action.delisting}
         due = [self.orders[identity] for identity, day in self.waiting.items() if day <= session]
         for record in sorted(due, key=lambda record: record.order.side is Side.BUY):
             order = record.order
             del self.waiting[order.client_order_id]
             if order.symbol in split:
                 self._close(record, OrderStatus.CANCELLED, f"split on {session}, between decision and open")
+                continue
+            if order.symbol in delisted:
+                self._close(record, OrderStatus.EXPIRED, f"delisted on {session}")
                 continue
             bar = days.bar(order.symbol, session)
             price = fill_price(order, bar) if bar else None

@@ -5,11 +5,13 @@ from datetime import date
 
 import pandas as pd
 
-US_TICKER = re.compile(r"[A-Z]{1,5}([.-][A-Z])?")
-"""One to five letters, optionally a one-letter share class (BRK.B). Exchange suffixes (2330.TW) do not fit."""
+US_TICKER = re.compile(r"[A-Z]{1,5}([.-][ABC])?")
+"""One to five letters, optionally a share class (BRK.B). Exchange suffixes do not fit, not even short ones: SGRO.L
+trades in London, and BBWI-W was a when-issued line."""
 OVER_THE_COUNTER = re.compile(r"[A-Z]{4}[YF]")
 """Five letters ending in Y (ADR) or F (foreign share): traded over the counter, not on an exchange."""
-NOT_SECURITIES = ("CASH", "OTHER", "CVR", "N/A", "USD")
+NOT_SECURITY = re.compile(r"(CASH|OTHER|CVR|N/A|USD)([^A-Z].*)?|\d+CVR\d*")
+"""What fund files write for the rest: `Cash&Other`, `n/a`, rights such as `003654100CVR`. (CVRX is a stock.)"""
 SAME_COMPANY = {"GOOG": "GOOGL", "FOX": "FOXA", "NWS": "NWSA", "UA": "UAA", "LBTYK": "LBTYA", "BRK.A": "BRK.B"}
 """Share class → the class that is kept when both are held."""
 ALIASES = {"FB": "META", "PCLN": "BKNG"}
@@ -24,7 +26,7 @@ def normalise(symbol: str) -> str:
 
 def exclusion(symbol: str, listed: frozenset[str], blocked: frozenset[str]) -> str:
     """Why a fund's holding may not be held here; empty when it may."""
-    if any(symbol.startswith(word) for word in NOT_SECURITIES):
+    if NOT_SECURITY.fullmatch(symbol):
         return "not a security"
     if not US_TICKER.fullmatch(symbol):
         return "non-US listing"
@@ -42,7 +44,7 @@ def halal_universe(holdings: pd.DataFrame, blocked: frozenset[str], today: date)
 
     Args:
         holdings: fund, date, symbol, weight_pct: the newest holdings of each fund, in the order of the funds.
-        blocked: symbols that settings forbid.
+        blocked: symbols that settings forbid, by any of their names.
         today: New York date of the decision, for the age of the evidence.
 
     Returns:
@@ -58,8 +60,9 @@ def halal_universe(holdings: pd.DataFrame, blocked: frozenset[str], today: date)
     )
     merged = merged.reset_index().astype({"symbol": "str", "sources": "str", "max_weight": "float64"})
     listed = frozenset(merged["symbol"])
-    merged["age_days"] = [(today - day).days for day in merged["holdings_date"]]
-    merged["excluded"] = [exclusion(symbol, listed, blocked) for symbol in merged["symbol"]]
+    forbidden = frozenset(normalise(symbol) for symbol in blocked)
+    merged["age_days"] = pd.Series([(today - day).days for day in merged["holdings_date"]], dtype="int64")
+    merged["excluded"] = pd.Series([exclusion(each, listed, forbidden) for each in merged["symbol"]], dtype="str")
     merged["_out"] = merged["excluded"] != ""
     ordered = merged.sort_values(["_out", "max_weight", "symbol"], ascending=[True, False, True], kind="stable")
     return ordered.drop(columns="_out").reset_index(drop=True)

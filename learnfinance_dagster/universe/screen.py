@@ -1,7 +1,9 @@
 """The screened universe: current holdings, plus the best names by deterministic filters and rank."""
 
-from collections.abc import Collection
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -20,14 +22,27 @@ class Evidence:
     """What the screen may look at, all of it known at the decision."""
 
     halal: pd.DataFrame
-    """The halal universe's rows."""
+    """The halal universe's rows, excluded ones too."""
     bars: pd.DataFrame
-    """Bars up to the week's last session, sorted by symbol, date."""
+    """Bars up to the week's last session, sorted by symbol, date; `delisting` may be missing."""
     members: frozenset[str] | None
     """Index members that day; None when the source has no dated membership."""
     held: frozenset[str]
     """Names that any account holds."""
     price_basis: PriceBasis
+
+
+class _Facts(NamedTuple):
+    """What the filters look at."""
+
+    symbol: str
+    not_halal: str
+    """Why halal funds do not offer it; empty when they do."""
+    sessions: int
+    price: float
+    price_date: date
+    dollar_volume: float
+    delisting: float
 
 
 def screened_universe(week: Week, evidence: Evidence, parameters: UniverseParameters) -> pd.DataFrame:
@@ -40,66 +55,70 @@ def screened_universe(week: Week, evidence: Evidence, parameters: UniverseParame
             knows later splits.
 
     Returns:
-        symbol, rank (1 = largest dollar volume; 0 = not ranked), kept, held, reason, sessions, dollar_volume
+        symbol, rank (1 = largest dollar volume; 0 = failed a filter), kept, held, reason, sessions, dollar_volume
         (median USD a day over 60 sessions), price (USD, last close), price_date, max_weight. Kept first, by rank.
     """
-    allowed = evidence.halal.loc[evidence.halal["excluded"] == ""]
-    candidates = sorted(set(allowed["symbol"]) | evidence.held)
-    facts = _facts(evidence.bars, candidates)
-    table = facts.join(allowed.set_index("symbol")["max_weight"]).fillna({"max_weight": 0.0})
-    table["held"] = [symbol in evidence.held for symbol in table.index]
-    table["reason"] = [_drop_reason(row, week, evidence, parameters) for row in table.itertuples()]
-    passed = table.loc[table["reason"] == ""]
-    order = passed.sort_values(["dollar_volume", "symbol"], ascending=[False, True]).index
-    table["rank"] = pd.Series(range(1, len(order) + 1), index=order).reindex(table.index).fillna(0).astype("int64")
-    return _decide(table.reset_index(), set(allowed["symbol"]), parameters.top)
+    halal = evidence.halal.set_index("symbol")
+    offered = halal.index[halal["excluded"] == ""]
+    table = _measured(evidence.bars, sorted({*offered, *evidence.held}))
+    table = table.join(halal["max_weight"]).fillna({"max_weight": 0.0})
+    table["not_halal"] = halal["excluded"].reindex(table.index).fillna("no longer in a halal fund")
+    table["held"] = table.index.isin(evidence.held)
+    table = table.reset_index()
+    facts = [_Facts(*row) for row in table[list(_Facts._fields)].itertuples(index=False, name=None)]
+    reasons = [next(_objections(each, week, evidence, parameters), "") for each in facts]
+    table["reason"] = pd.Series(reasons, dtype="str")
+    order = table[table["reason"] == ""].sort_values(["dollar_volume", "symbol"], ascending=[False, True]).index
+    table["rank"] = 0
+    table.loc[order, "rank"] = range(1, len(order) + 1)
+    return _decided(table, parameters.top)
 
 
-def _facts(bars: pd.DataFrame, candidates: Collection[str]) -> pd.DataFrame:
-    """Per candidate: sessions, dollar_volume, price, price_date; index symbol."""
-    own = bars.loc[bars["symbol"].isin(candidates)]
+def _measured(bars: pd.DataFrame, candidates: Sequence[str]) -> pd.DataFrame:
+    """Per candidate: sessions, price, price_date, delisting (USD, 0 = listed), dollar_volume; index symbol."""
+    own = bars[bars["symbol"].isin(candidates)]
+    if "delisting" not in own:
+        own = own.assign(delisting=0.0)
     flat = adjusted(own)
-    traded = (flat["close"] * flat["volume"]).groupby(flat["symbol"])
-    last = own.groupby("symbol").agg(sessions=("date", "size"), price=("close", "last"), price_date=("date", "last"))
-    last["dollar_volume"] = traded.apply(lambda values: float(values.tail(VOLUME_WINDOW).median()))
-    out = last.reindex(pd.Index(sorted(candidates), name="symbol", dtype="str"))
+    newest = {name: (name, "last") for name in ("date", "close", "delisting")}
+    out = own.groupby("symbol").agg(sessions=("date", "size"), **newest)
+    out = out.rename(columns={"close": "price", "date": "price_date"})
+    quarter = (flat["close"] * flat["volume"]).groupby(flat["symbol"]).tail(VOLUME_WINDOW)
+    out["dollar_volume"] = quarter.groupby(flat["symbol"]).median()
+    out = out.reindex(pd.Index(candidates, dtype=str, name="symbol"))
     return out.fillna({"sessions": 0, "dollar_volume": 0.0}).astype({"sessions": "int64"})
 
 
-def _drop_reason(row: "object", week: Week, evidence: Evidence, parameters: UniverseParameters) -> str:
-    """The first filter that a candidate fails; empty when it passes all."""
-    sessions, price, symbol = int(row.sessions), float(row.price), str(row.Index)  # type: ignore[attr-defined]
-    if sessions == 0:
-        return "no bars in the source"
-    if row.price_date < sessions_back(week.last_session, parameters.stale_after_sessions):  # type: ignore[attr-defined]
-        return f"no bar since {row.price_date}"  # type: ignore[attr-defined]
-    if sessions < parameters.min_sessions:
-        return f"history of {sessions} sessions is shorter than {parameters.min_sessions}"
-    if evidence.members is not None and symbol not in evidence.members:
-        return "no index member on that day"
-    if evidence.price_basis is PriceBasis.AS_TRADED and price < parameters.min_price:
-        return f"price {price:.2f} below {parameters.min_price:.2f}"
-    volume = float(row.dollar_volume)  # type: ignore[attr-defined]
-    if volume < parameters.min_dollar_volume:
-        return f"dollar volume {volume / 1e6:.1f} M below {parameters.min_dollar_volume / 1e6:.1f} M"
-    return ""
+def _objections(facts: _Facts, week: Week, evidence: Evidence, parameters: UniverseParameters) -> Iterator[str]:
+    """The filters that a candidate fails, in the order of looking; only the first is sure to make sense."""
+    if facts.not_halal:
+        yield facts.not_halal
+    if facts.sessions == 0:
+        yield "no bars in the source"
+    if facts.delisting > 0:
+        yield f"delisted on {facts.price_date}"
+    if facts.price_date < sessions_back(week.last_session, parameters.stale_after_sessions):
+        yield f"no bar since {facts.price_date}"
+    if facts.sessions < parameters.min_sessions:
+        yield f"history of {facts.sessions} sessions is shorter than {parameters.min_sessions}"
+    if evidence.members is not None and facts.symbol not in evidence.members:
+        yield "no index member on that day"
+    if evidence.price_basis is PriceBasis.AS_TRADED and facts.price < parameters.min_price:
+        yield f"price {facts.price:.2f} below {parameters.min_price:.2f}"
+    if facts.dollar_volume < parameters.min_dollar_volume:
+        yield f"dollar volume {facts.dollar_volume / 1e6:.1f} M below {parameters.min_dollar_volume / 1e6:.1f} M"
 
 
-def _decide(table: pd.DataFrame, allowed: set[str], top: int) -> pd.DataFrame:
-    """Fill `kept` and `reason`: the top ranks, and whatever is held; sort kept first."""
-    chosen = (table["rank"] > 0) & (table["rank"] <= top)
-    table["kept"] = chosen | table["held"]
-    reasons = []
-    for row in table.itertuples():
-        if chosen[row.Index]:
-            reasons.append(f"rank {row.rank} of the top {top}")
-        elif row.held:
-            why = row.reason or (f"rank {row.rank}" if row.symbol in allowed else "no longer in a halal fund")
-            reasons.append(f"held; {why}")
-        else:
-            reasons.append(row.reason or f"rank {row.rank} is below the top {top}")
-    table["reason"] = reasons
-    table["_order"] = table["rank"].where(table["rank"] > 0, len(table) + 1)
-    ordered = table.sort_values(["kept", "_order", "symbol"], ascending=[False, True, True], kind="stable")
+def _decided(table: pd.DataFrame, top: int) -> pd.DataFrame:
+    """Fill `kept` and `reason`: the top ranks, and whatever is held; kept first, by rank, then symbol."""
+    rank, held = table["rank"], table["held"]
+    passed = rank > 0
+    chosen = passed & (rank <= top)
+    reason = table["reason"].mask(passed, "rank " + rank.astype("str"))
+    reason = reason.mask(chosen, reason + f" of the top {top}")
+    reason = reason.mask(passed & ~chosen & ~held, reason + f" is below the top {top}")
+    reason = reason.mask(held & ~chosen, "held; " + reason)
+    table = table.assign(kept=chosen | held, reason=reason, order=rank.where(passed, len(table) + 1))
+    ordered = table.sort_values(["kept", "order", "symbol"], ascending=[False, True, True], kind="stable")
     columns = ["symbol", "rank", "kept", "held", "reason", "sessions", "dollar_volume", "price", "price_date"]
     return ordered[[*columns, "max_weight"]].reset_index(drop=True)

@@ -1,0 +1,114 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from learnfinance_dagster.parameters import AllocationParameters, UniverseParameters
+from learnfinance_dagster.settings import REPOSITORY, Settings
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    import os
+
+    for name in [name for name in os.environ if name.upper().startswith("LEARNFINANCE_")]:
+        monkeypatch.delenv(name)
+
+
+def test_without_a_word_everything_is_practice():
+    settings = Settings()
+    assert settings.market == settings.market_name == "practice"
+    assert settings.root == REPOSITORY / "data" / "practice"
+    assert settings.schedule_status == "stopped", "nothing starts by itself"
+
+
+def test_the_defaults_are_the_houses_rules():
+    settings = Settings()
+    assert (settings.allocation.max_weight, settings.allocation.min_cash) == (0.20, 0.02)
+    assert (settings.universe.top, settings.cost_bps_per_side, settings.first_monday) == (15, 5.0, date(2010, 1, 4))
+
+
+def test_a_variable_sets_its_field(monkeypatch):
+    monkeypatch.setenv("LEARNFINANCE_TRADING", "off")
+    monkeypatch.setenv("LEARNFINANCE_SEED", "11")
+    monkeypatch.setenv("LEARNFINANCE_FIRST_MONDAY", "2020-01-06")
+    settings = Settings()
+    assert (settings.trading, settings.seed, settings.first_monday) == ("off", 11, date(2020, 1, 6))
+
+
+def test_two_underscores_lead_into_a_group(monkeypatch):
+    monkeypatch.setenv("LEARNFINANCE_ORDERS__MAX_TURNOVER", "0.5")
+    monkeypatch.setenv("LEARNFINANCE_UNIVERSE__BLOCKED", '["TSLA", "XOM"]')
+    settings = Settings()
+    assert settings.orders.max_turnover == 0.5
+    assert settings.orders.max_orders == 60, "the rest of the group keeps its defaults"
+    assert settings.universe.blocked == ("TSLA", "XOM")
+
+
+def test_a_misspelt_variable_of_a_group_is_refused(monkeypatch):
+    monkeypatch.setenv("LEARNFINANCE_ORDERS__MAX_TURNOVR", "0.5")
+    with pytest.raises(ValidationError, match="max_turnovr"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRADING", "maybe"),
+        ("MARKET", "alpaca"),
+        ("MARKET_CLOCK", "tomorrow"),
+        ("INITIAL_CASH", "0"),
+        ("COST_BPS_PER_SIDE", "-1"),
+        ("HISTORY_WEEKS", "4"),
+        ("FIRST_MONDAY", "Monday"),
+        ("ALLOCATION__MAX_WEIGHT", "1.5"),
+        ("ALLOCATION__MIN_CASH", "1"),
+        ("ORDERS__LIMIT_OFFSET", "0.5"),
+        ("UNIVERSE__MIN_SESSIONS", "20"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_before_anything_runs(monkeypatch, name, value):
+    monkeypatch.setenv(f"LEARNFINANCE_{name}", value)
+    with pytest.raises(ValidationError, match=name.split("__")[-1].lower()):
+        Settings()
+
+
+def test_settings_cannot_be_changed_on_the_way():
+    settings = Settings()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.trading = "off"
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.allocation.max_weight = 1.0
+
+
+def test_a_window_shorter_than_the_returns_it_needs_would_leave_everyone_out_and_is_refused():
+    with pytest.raises(ValidationError, match="min_returns 120 is more than lookback_returns 100"):
+        AllocationParameters(lookback_returns=100, min_returns=120)
+
+
+def test_a_misspelt_parameter_is_refused():
+    with pytest.raises(ValidationError, match="min_pric"):
+        UniverseParameters.model_validate({"min_pric": 1})
+
+
+def test_markets_keep_their_artifacts_apart(tmp_path):
+    directory = Settings(market="directory", market_directory=tmp_path / "nyse", data=tmp_path)
+    assert directory.market_name == "directory-nyse"
+    assert directory.root == tmp_path / "directory-nyse"
+    assert directory.root != Settings(data=tmp_path).root
+
+
+def test_a_folder_that_is_not_used_names_nothing(tmp_path):
+    assert Settings(market="practice", market_directory=tmp_path / "nyse").market_name == "practice"
+
+
+def test_a_folder_is_named_by_where_it_is_and_not_by_how_it_was_written(tmp_path, monkeypatch):
+    (tmp_path / "nyse").mkdir()
+    monkeypatch.chdir(tmp_path / "nyse")
+    assert Settings(market="directory", market_directory=Path()).market_name == "directory-nyse"
+
+
+def test_no_setting_is_a_secret():
+    words = ("key", "secret", "token", "password")
+    assert not [name for name in Settings.model_fields if any(word in name for word in words)]

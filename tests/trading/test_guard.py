@@ -1,0 +1,93 @@
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import product
+from types import SimpleNamespace
+
+import pytest
+
+from learnfinance_dagster.calendar import week_of
+from learnfinance_dagster.orchestration.handles import TradingFloor
+from learnfinance_dagster.ports import BrokerClock
+from learnfinance_dagster.trading.guard import CLOSED, GRACE, RunFacts, refusal
+
+WEEK = week_of(date(2025, 12, 29))
+CLOSED_WEEK = replace(WEEK, sessions=(), first_open=None, first_close=None)
+HOLIDAY_MONDAY = week_of(date(2025, 9, 1))
+DECISION = datetime(2025, 12, 29, 12, 30, tzinfo=UTC)
+OPEN = datetime(2025, 12, 29, 14, 30, tzinfo=UTC)
+THURSDAY = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
+YEARS_LATER = datetime(2031, 1, 1, tzinfo=UTC)
+WALL, MARKET = BrokerClock.WALL, BrokerClock.MARKET
+
+
+def facts(now=DECISION, *, live_job=True, backfill=False) -> RunFacts:
+    return RunFacts(live_job=live_job, backfill=backfill, now=now)
+
+
+@pytest.mark.parametrize(
+    ("case", "run", "week", "clock", "armed", "words"),
+    [
+        ("disarmed", facts(), WEEK, WALL, False, "trading is switched off (LEARNFINANCE_TRADING=off)"),
+        ("disarmed, simulated", facts(), WEEK, MARKET, False, "trading is switched off (LEARNFINANCE_TRADING=off)"),
+        ("research", facts(live_job=False), WEEK, WALL, True, "only the job 'monday' trades; this run is research"),
+        ("research, simulated", facts(live_job=False), WEEK, MARKET, True, "only the job 'monday' trades;"),
+        ("back-fill", facts(backfill=True), WEEK, WALL, True, "back-fills never trade"),
+        ("back-fill, simulated", facts(backfill=True), WEEK, MARKET, True, "back-fills never trade"),
+        ("closed week", facts(), CLOSED_WEEK, WALL, True, CLOSED),
+        ("closed week, simulated", facts(), CLOSED_WEEK, MARKET, True, CLOSED),
+        ("a second early", facts(DECISION - timedelta(seconds=1)), WEEK, WALL, True, "2025-12-29 12:30 UTC has not"),
+        ("on time", facts(DECISION), WEEK, WALL, True, ""),
+        ("at the open", facts(OPEN), WEEK, WALL, True, ""),
+        ("a late daemon on Monday", facts(OPEN + GRACE), WEEK, WALL, True, ""),
+        ("too late on Monday", facts(OPEN + GRACE + timedelta(seconds=1)), WEEK, WALL, True, "closed at 2025-12-29 17"),
+        ("a late daemon on Thursday", facts(THURSDAY), WEEK, WALL, True, "the submission window closed at 2025-12-29"),
+        ("Tuesday of a holiday Monday", facts(HOLIDAY_MONDAY.first_open), HOLIDAY_MONDAY, WALL, True, ""),
+        ("market clock, years later", facts(YEARS_LATER), WEEK, MARKET, True, ""),
+        ("market clock, before its time", facts(DECISION - timedelta(days=300)), WEEK, MARKET, True, ""),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value and len(value) < 32 else "",
+)
+def test_the_guard_row_by_row(case, run, week, clock, armed, words):
+    found = refusal(run, week, clock, armed=armed)
+    assert found.startswith(words) or words in found
+    assert bool(found) == bool(words)
+
+
+def test_a_tag_can_forbid_and_never_allow():
+    moments = (DECISION - timedelta(days=1), DECISION, THURSDAY)
+    for live_job, now, week, clock, armed in product(
+        (True, False), moments, (WEEK, CLOSED_WEEK), (WALL, MARKET), (True, False)
+    ):
+        plain = refusal(facts(now, live_job=live_job), week, clock, armed=armed)
+        tagged = refusal(facts(now, live_job=live_job, backfill=True), week, clock, armed=armed)
+        assert tagged, "a back-fill passed"
+        assert not plain or tagged, "a tag allowed what was forbidden"
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {},
+        {"dagster/job_name": "monday"},
+        {"dagster/schedule_name": "monday", "live": "true", "job": "monday", "LEARNFINANCE_TRADING": "on"},
+        {"dagster/backfill": ""},
+    ],
+)
+def test_no_forged_tag_makes_a_research_run_live(forged):
+    floor = TradingFloor(None, None, lambda: DECISION, None)
+    run = SimpleNamespace(job_name="research", tags=forged)
+    read = floor.facts(SimpleNamespace(run=run))
+    assert refusal(read, WEEK, MARKET, armed=True) == "only the job 'monday' trades; this run is research"
+
+
+@pytest.mark.parametrize("value", ["abc", "", "false", "0"])
+def test_a_backfill_tag_forbids_whatever_it_says(value):
+    floor = TradingFloor(None, None, lambda: DECISION, None)
+    run = SimpleNamespace(job_name="monday", tags={"dagster/backfill": value})
+    assert refusal(floor.facts(SimpleNamespace(run=run)), WEEK, MARKET, armed=True) == "back-fills never trade"
+
+
+def test_the_guard_hears_nothing_but_these_facts():
+    assert {field.name for field in fields(RunFacts)} == {"live_job", "backfill", "now"}
+    assert Decimal(GRACE / timedelta(hours=1)) < 24, "a day late is never inside the window"
