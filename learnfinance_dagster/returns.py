@@ -7,6 +7,7 @@ events inside the window does not, and returns are the same.
 import numpy as np
 import pandas as pd
 
+from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.schemas.market import PRICES
 
 
@@ -21,6 +22,9 @@ def adjusted(bars: pd.DataFrame) -> pd.DataFrame:
         The same rows: prices divided and volume multiplied by the splits that follow, plus `total_close`, which
         also removes dividends: it falls on an ex-date only by what the market did. The factor of a dividend D on
         shares that closed at C the day before is 1 - D/C (the CRSP method).
+
+    Raises:
+        DataError: a dividend is as large as the price it was paid on.
     """
     symbols = bars["symbol"].to_numpy()
     split = bars["split_ratio"].to_numpy(float)
@@ -28,6 +32,10 @@ def adjusted(bars: pd.DataFrame) -> pd.DataFrame:
     same = np.r_[False, symbols[1:] == symbols[:-1]]
     previous = np.where(same, np.r_[np.nan, close[:-1]], np.nan)
     payout = np.where(same, 1 - bars["dividend"].to_numpy(float) * split / previous, 1.0)
+    if (payout <= 0).any():
+        row = bars.iloc[int(np.argmax(payout <= 0))]
+        msg = f"{row['symbol']} {row['date']}: a dividend of {row['dividend']:g} USD is all of the price before it"
+        raise DataError(msg)
     split_after = _product_after(np.where(same, split, 1.0), same)
     payout_after = _product_after(payout, same)
     out = bars.drop(columns=["split_ratio", "dividend"])

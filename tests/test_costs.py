@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learnfinance_dagster.costs import CostModel
@@ -38,6 +38,7 @@ def test_a_whole_portfolio_exchanged_costs_both_sides():
     assert CostModel(5).of_turnover(0.5) == pytest.approx(0.0005), "a first purchase has one side"
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9), st.floats(0, 100))
 def test_the_simulator_and_the_reward_charge_the_same(sold, bps):
     """Selling some USD of one name and buying as much of another: by trade, and by turnover."""
@@ -47,6 +48,7 @@ def test_the_simulator_and_the_reward_charge_the_same(sold, bps):
     assert float(by_trade) == pytest.approx(by_turnover, abs=0.011)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_trading_more_never_costs_less(one, other):
     costs = CostModel()

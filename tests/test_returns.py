@@ -3,10 +3,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learnfinance_dagster.calendar import sessions_between
+from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.returns import adjusted, total_returns
 
 DAYS = sessions_between(date(2025, 1, 2), date(2025, 3, 31))
@@ -113,6 +114,12 @@ def test_too_few_bars_have_no_returns(rows):
     assert len(total_returns(bars("A", [100]).iloc[:rows], 5)) == 0
 
 
+@pytest.mark.parametrize("dividend", [100, 250])
+def test_a_dividend_of_the_whole_price_is_refused_with_its_day(dividend):
+    with pytest.raises(DataError, match=f"B 2025-01-03: a dividend of {dividend} USD"):
+        adjusted(pd.concat([bars("A", [1, 1]), bars("B", [100, 1], dividends={1: dividend})], ignore_index=True))
+
+
 def test_the_bars_themselves_are_left_as_they_were():
     given_bars = bars("A", [400, 101], splits={1: 4}, dividends={1: 1})
     before = given_bars.copy(deep=True)
@@ -131,6 +138,7 @@ histories = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(history=histories, data=st.data())
 def test_what_comes_later_never_changes_an_earlier_return(history, data):
     closes, splits, dividends = zip(*history, strict=True)
@@ -140,6 +148,7 @@ def test_what_comes_later_never_changes_an_earlier_return(history, data):
     np.testing.assert_allclose(whole[: known - 1], part, rtol=1e-9, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(history=histories)
 def test_compounded_returns_are_the_wealth_of_one_who_reinvests(history):
     closes, splits, dividends = zip(*history, strict=True)

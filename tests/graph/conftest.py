@@ -13,7 +13,7 @@ import pytest
 
 from learnfinance_dagster.commands.running import QUIET
 from learnfinance_dagster.definitions import artifact_store, build
-from learnfinance_dagster.parameters import UniverseParameters
+from learnfinance_dagster.parameters import OrderParameters, UniverseParameters
 from learnfinance_dagster.settings import Settings
 from resources.practice_market import PracticeSpec, ensure
 
@@ -90,7 +90,7 @@ class House:
         """Run a job for a Monday, quietly; a failure is told by the answer, not raised."""
         defs = build(self.settings, OpenDoor(market) if market else None)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", dg.BetaWarning)
+            warnings.simplefilter("ignore")  # as `run_monday` does
             result = defs.resolve_job_def(job).execute_in_process(
                 partition_key=week,
                 instance=self.instance,
@@ -141,6 +141,7 @@ def build_house(practice_folder, tmp_path_factory):
                 market="directory",
                 market_directory=market or practice_folder,
                 universe=UniverseParameters(top=8, min_dollar_volume=0, min_price=1),
+                orders=OrderParameters(dead_band=0),  # so that every Monday has orders
             )
             if like is not None:
                 shutil.copytree(like.root, settings.root)

@@ -13,8 +13,8 @@ from resources.market_directory import DirectoryMarket, load
 from resources.market_directory.poison import Poison, poisoned
 from resources.practice_market import PracticeSpec, ensure
 
-WEEK = week_of(date(2020, 9, 7))
-"""A holiday Monday, three days before an index review."""
+WEEK = week_of(date(2020, 5, 4))
+"""A week before an index review of this practice market."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ class PeeksAtHoldings(DirectoryMarket):
     """Planted: reads the funds' holdings of a week later."""
 
     def holdings(self, funds, known_at):
-        return super().holdings(funds, known_at + timedelta(days=7)).assign(date=date(2020, 9, 1))
+        return super().holdings(funds, known_at + timedelta(days=7)).assign(date=date(2020, 5, 1))
 
 
 class PeeksAtMembers(DirectoryMarket):

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from assets import stored_values
 from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.definitions import defs
 from learnfinance_dagster.schemas.artifacts import FRAMES
@@ -38,7 +39,7 @@ def test_both_mondays_succeed_and_every_check_is_green(traded):
 def test_every_asset_is_stored_for_both_mondays_and_is_what_it_should_be(traded, asset):
     for week in traded.weeks:
         stored = traded.house.read(asset, week)
-        assert len(stored) > 0 if asset in FRAMES else traded.house.store.write(asset, week, stored)
+        assert len(stored) > 0 if asset in FRAMES else isinstance(stored, stored_values()[asset])
 
 
 @pytest.mark.parametrize("asset", FRAMES)

@@ -1,6 +1,5 @@
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from itertools import product
 from types import SimpleNamespace
 
@@ -54,15 +53,13 @@ def test_the_guard_row_by_row(case, run, week, clock, armed, words):
     assert bool(found) == bool(words)
 
 
-def test_a_tag_can_forbid_and_never_allow():
+def test_a_back_fill_tag_forbids_whatever_else_is_true():
     moments = (DECISION - timedelta(days=1), DECISION, THURSDAY)
     for live_job, now, week, clock, armed in product(
         (True, False), moments, (WEEK, CLOSED_WEEK), (WALL, MARKET), (True, False)
     ):
-        plain = refusal(facts(now, live_job=live_job), week, clock, armed=armed)
-        tagged = refusal(facts(now, live_job=live_job, backfill=True), week, clock, armed=armed)
-        assert tagged, "a back-fill passed"
-        assert not plain or tagged, "a tag allowed what was forbidden"
+        run = facts(now, live_job=live_job, backfill=True)
+        assert refusal(run, week, clock, armed=armed), f"a back-fill passed: {run}"
 
 
 @pytest.mark.parametrize(
@@ -89,5 +86,5 @@ def test_a_backfill_tag_forbids_whatever_it_says(value):
 
 
 def test_the_guard_hears_nothing_but_these_facts():
+    """A new fact that could allow something would have to be read from somewhere that a launcher cannot set."""
     assert {field.name for field in fields(RunFacts)} == {"live_job", "backfill", "now"}
-    assert Decimal(GRACE / timedelta(hours=1)) < 24, "a day late is never inside the window"
