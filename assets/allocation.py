@@ -1,17 +1,17 @@
 """Stage allocation: one `<allocator>_weights` asset per registry record."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from learnfinance_dagster.allocation.allocator import AllocationInputs, Allocator, allocate
-from learnfinance_dagster.calendar import week_from_key
-from learnfinance_dagster.orchestration.failures import COMPLETED, isolated
+from learnfinance_dagster.orchestration.failures import COMPLETED, Outcome, completed, isolated
 from learnfinance_dagster.orchestration.handles import Parameters
-from learnfinance_dagster.orchestration.partitions import WEEKLY, history
-from learnfinance_dagster.orchestration.tables import markdown
-from learnfinance_dagster.returns import total_returns
+from learnfinance_dagster.orchestration.partitions import WEEKLY, history, weeks_of
+from learnfinance_dagster.orchestration.tables import markdown, stored_type
+from learnfinance_dagster.returns import History, total_returns
 from learnfinance_dagster.values import CASH, TargetWeights, Week
 
 HISTORY_WEEKS = 60
@@ -35,37 +35,49 @@ def _weights_asset(allocator: Allocator) -> dg.AssetsDefinition:
         ),
         ins={key: dg.AssetIn(partition_mapping=mappings.get(key)) for key in allocator.reads},
         partitions_def=WEEKLY,
+        backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="allocation",
         owners=["team:allocation"],
         kinds={"json", "numpy"},
-        dagster_type=dg.Any,
+        dagster_type=stored_type("TargetWeights", TargetWeights, dict),
         check_specs=[dg.AssetCheckSpec(COMPLETED, asset=name)],
     )
-    def weights(context: dg.AssetExecutionContext, parameters: dg.ResourceParam[Parameters], **evidence: pd.DataFrame
+    def weights(
+        context: dg.AssetExecutionContext, parameters: dg.ResourceParam[Parameters], **evidence: pd.DataFrame
     ) -> dg.MaterializeResult:
-        week = week_from_key(context.partition_key)
-        outcome = isolated(
-            context,
-            lambda: allocate(allocator, _inputs(week, evidence, parameters), parameters.allocation),
-            lambda failure: TargetWeights(allocator.name, week.key, {}, {}, {}, failure),
-        )
+        bars = History(evidence["daily_bars"]) if "daily_bars" in evidence else None
+
+        def of(week: Week) -> Outcome[TargetWeights]:
+            return isolated(
+                context,
+                lambda: allocate(allocator, _inputs(week, evidence, bars, parameters), parameters.allocation),
+                lambda failure: TargetWeights(allocator.name, week.key, {}, {}, {}, failure),
+            )
+
+        outcomes = {week.key: of(week) for week in weeks_of(context)}
+        newest = list(outcomes.values())[-1]
         return dg.MaterializeResult(
-            value=outcome.value, metadata=_metadata(outcome.value), check_results=[outcome.check()]
+            value=newest.value if len(outcomes) == 1 else {key: found.value for key, found in outcomes.items()},
+            metadata=_metadata(newest.value),
+            check_results=[completed(outcomes)],
         )
 
     return weights
 
 
-def _inputs(week: Week, evidence: dict[str, pd.DataFrame], parameters: Parameters) -> AllocationInputs:
+def _inputs(
+    week: Week, evidence: dict[str, pd.DataFrame], bars: History | None, parameters: Parameters
+) -> AllocationInputs:
     universe = evidence["screened_universe"]
-    bars = evidence.get("daily_bars", pd.DataFrame())
-    if len(bars):
-        known = bars[bars["date"] <= week.last_session].sort_values(["symbol", "date"], kind="stable")
-        bars = total_returns(known, parameters.allocation.lookback_returns)
-    return AllocationInputs(week, tuple(universe.loc[universe["kept"], "symbol"]), bars, parameters.seed)
+    kept = universe.loc[(universe["week"] == week.key) & universe["kept"], "symbol"]
+    returns = pd.DataFrame()
+    if bars is not None:
+        known = bars.of(week, HISTORY_WEEKS)
+        returns = total_returns(known[known["symbol"].isin(kept)], parameters.allocation.lookback_returns)
+    return AllocationInputs(week, tuple(kept), returns, parameters.seed)
 
 
-def _metadata(target: TargetWeights) -> dict[str, object]:
+def _metadata(target: TargetWeights) -> dict[str, Any]:
     ranked = sorted(target.weights.items(), key=lambda item: -item[1])
     rows = [(symbol, f"{weight:.2%}", f"{target.raw_weights[symbol]:.2%}") for symbol, weight in ranked]
     rows += [(CASH, f"{target.cash:.2%}", "")]

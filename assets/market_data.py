@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 import pandas as pd
 
-from learnfinance_dagster.calendar import week_of
+from learnfinance_dagster.calendar import mondays_between, week_of
 from learnfinance_dagster.errors import LookAheadError
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters
@@ -30,10 +30,10 @@ def daily_bars(
     artifacts: dg.ResourceParam[Artifacts],
     parameters: dg.ResourceParam[Parameters],
 ) -> pd.DataFrame:
-    """Open, high, low, close and volume of the sessions that closed since the Monday before, exactly as the source
-    gave them, with splits, dividends and delistings on their ex-dates.
+    """Bars of the sessions that closed since the Monday before, exactly as the source gave them.
 
-    Missing weeks of the history that a Monday needs are fetched in the same go. Distrust it when `price_basis` says
+    Open, high, low, close and volume, with splits, dividends and delistings on their ex-dates. Missing weeks of the
+    history that a Monday needs are fetched in the same go. Distrust it when `price_basis` says
     split_adjusted: ratios are right, but price levels know later splits.
     """
     with translated(context):
@@ -41,8 +41,9 @@ def daily_bars(
         asked = weeks_of(context)
         missing = _missing_history(asked[0], artifacts, parameters.history_weeks)
         bars = _fetch(source, [*missing, *asked])
+        parts = dict(list(bars.groupby("week", sort=False)))
         for week in missing:
-            rows = bars[bars["week"] == week.key].reset_index(drop=True)
+            rows = parts.get(week.key, bars.iloc[:0]).reset_index(drop=True)
             artifacts.write("daily_bars", week.key, rows)
             event = dg.AssetMaterialization("daily_bars", partition=week.key, metadata={"dagster/row_count": len(rows)})
             context.log_event(event)
@@ -79,7 +80,8 @@ def _fetch(source: Market, weeks: list[Week]) -> pd.DataFrame:
     if len(beyond):
         msg = f"{source.info.name} gave a bar of {beyond['date'].max()} for a decision at {weeks[-1].as_of}"
         raise LookAheadError(msg)
-    keys = pd.Series([week.key for week in weeks])
-    ends = pd.Series(pd.to_datetime([week.last_session for week in weeks]))
+    every = mondays_between(weeks[0].monday, weeks[-1].monday)  # a stored week between them keeps its own sessions
+    ends = pd.Series(pd.to_datetime([week_of(monday).last_session for monday in every]))
     slot = ends.searchsorted(pd.to_datetime(bars["date"]), side="left")
+    keys = pd.Series([monday.isoformat() for monday in every])
     return bars.assign(week=keys.to_numpy()[slot]).astype({"volume": "float64"})

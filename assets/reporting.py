@@ -16,6 +16,7 @@ from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
+from learnfinance_dagster.orchestration.tables import stored_type
 from learnfinance_dagster.ports import Ledger, MarketInfo
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
 from learnfinance_dagster.values import EquityMark
@@ -41,7 +42,7 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
         group_name="reporting",
         owners=["team:reporting"],
         kinds={"html", "email"},
-        dagster_type=dg.Any,
+        dagster_type=stored_type("WeeklyReport", WeeklyReport),
     )
     def report(
         context: dg.AssetExecutionContext,
@@ -76,7 +77,6 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
             "subject": subject(content),
             "eml": dg.MetadataValue.path(str(eml)),
             "html": dg.MetadataValue.path(str(page)),
-            "read": dg.MetadataValue.url(page.as_uri()),
             "comparison": dg.MetadataValue.md(f"```\n{comparison_table(content)}\n```"),
             "text": dg.MetadataValue.md(f"```\n{render_text(content)}\n```"),
         }
@@ -105,9 +105,9 @@ def _section(allocator: Allocator, found: dict[str, Any], ledger: Ledger, monday
 
 def _universe(halal: pd.DataFrame, screened: pd.DataFrame) -> UniverseSummary:
     newest: dict[str, date] = {}
-    for row in halal.itertuples():
-        for fund in str(row.sources).split(","):
-            newest[fund] = max(newest.get(fund, row.holdings_date), row.holdings_date)
+    for sources, day in zip(halal["sources"], halal["holdings_date"], strict=True):
+        for fund in sources.split(","):
+            newest[fund] = max(newest.get(fund, day), day)
     held_over = screened["kept"] & screened["reason"].str.startswith("held;")
     return UniverseSummary(
         halal=int((halal["excluded"] == "").sum()),

@@ -1,6 +1,6 @@
 """Stage trading: per account `portfolio` → `order_plan` → `submission` → `fills`. The thinking is in `trading.Desk`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,10 +10,10 @@ import pandas as pd
 
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.allocation.constraints import check_weights
-from learnfinance_dagster.orchestration.failures import COMPLETED, isolated
+from learnfinance_dagster.orchestration.failures import COMPLETED, completed, isolated
 from learnfinance_dagster.orchestration.handles import Counter, MarketDoor, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY, history
-from learnfinance_dagster.orchestration.tables import markdown
+from learnfinance_dagster.orchestration.tables import markdown, stored_type
 from learnfinance_dagster.ports import Market
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.values import FillReport, Mode, OrderPlan, Portfolio, Submission, TargetWeights
@@ -28,6 +28,7 @@ STEPS: dict[str, type] = {
     "fills": FillReport,
 }
 """Step of an account's branch → what its asset stores."""
+Decorator = Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]
 
 
 def trading_assets(allocators: Sequence[Allocator]) -> list[dg.AssetsDefinition]:
@@ -36,19 +37,20 @@ def trading_assets(allocators: Sequence[Allocator]) -> list[dg.AssetsDefinition]
     return [make(allocator.name) for allocator in allocators for make in makers]
 
 
-def _options(account: str, step: str, **inputs: dg.AssetIn) -> dict[str, Any]:
+def _step(account: str, step: str, description: str, **inputs: dg.AssetIn) -> Decorator:
     """What the four assets have in common."""
     name = f"{account}_{step}"
-    return {
-        "name": name,
-        "ins": inputs,
-        "partitions_def": WEEKLY,
-        "group_name": "trading",
-        "owners": ["team:trading"],
-        "kinds": {"json"},
-        "dagster_type": dg.Any,
-        "check_specs": [dg.AssetCheckSpec(COMPLETED, asset=name)],
-    }
+    return dg.asset(
+        name=name,
+        description=description,
+        ins=inputs,
+        partitions_def=WEEKLY,
+        group_name="trading",
+        owners=["team:trading"],
+        kinds={"json"},
+        dagster_type=stored_type(STEPS[step].__name__, STEPS[step]),
+        check_specs=[dg.AssetCheckSpec(COMPLETED, asset=name)],
+    )
 
 
 def _bars_input() -> dg.AssetIn:
@@ -61,12 +63,12 @@ def _known_days(bars: pd.DataFrame, counter: Counter) -> MarketDays:
 
 
 def _portfolio_asset(account: str) -> dg.AssetsDefinition:
-    @dg.asset(
-        **_options(account, "portfolio", daily_bars=_bars_input()),
-        description=(
-            f"What the account `{account}` holds at the decision, valued at the last known close. A simulated account"
-            " lives through splits and dividends first. For a week that was traded, this is the recorded portfolio."
-        ),
+    @_step(
+        account,
+        "portfolio",
+        f"What the account `{account}` holds at the decision, valued at the last known close. A simulated account lives"
+        " through splits and dividends first. For a week that was traded, this is the recorded portfolio.",
+        daily_bars=_bars_input(),
     )
     def portfolio(
         context: dg.AssetExecutionContext, daily_bars: pd.DataFrame, floor: dg.ResourceParam[TradingFloor]
@@ -89,28 +91,26 @@ def _portfolio_asset(account: str) -> dg.AssetsDefinition:
             "note": found.note or "none",
             "table": markdown(["symbol", "shares", "price", "value USD", "price of"], rows),
         }
-        return dg.MaterializeResult(value=found, metadata=metadata, check_results=[outcome.check()])
+        return dg.MaterializeResult(
+            value=found, metadata=metadata, check_results=[completed({counter.week.key: outcome})]
+        )
 
     return portfolio
 
 
 def _order_plan_asset(account: str) -> dg.AssetsDefinition:
-    @dg.asset(
-        **_options(
-            account,
-            "order_plan",
-            weights=dg.AssetIn(f"{account}_weights"),
-            portfolio=dg.AssetIn(f"{account}_portfolio"),
-            screened_universe=dg.AssetIn(),
-            daily_bars=_bars_input(),
-        ),
-        description=(
-            f"The orders that would bring `{account}` to its target weights: sells first, limits within 2 % of the last"
-            " close, buys scaled to the money there is. Every change that became no order has its reason. In a dry run"
-            " nothing of this is sent."
-        ),
+    @_step(
+        account,
+        "order_plan",
+        f"The orders that would bring `{account}` to its target weights: sells first, limits within 2 % of the last"
+        " close, buys scaled to the money there is. Every change that became no order has its reason. In a dry run"
+        " nothing of this is sent.",
+        weights=dg.AssetIn(f"{account}_weights"),
+        portfolio=dg.AssetIn(f"{account}_portfolio"),
+        screened_universe=dg.AssetIn(),
+        daily_bars=_bars_input(),
     )
-    def order_plan(  # noqa: PLR0913 - four inputs and two resources
+    def order_plan(
         context: dg.AssetExecutionContext,
         weights: TargetWeights,
         portfolio: Portfolio,
@@ -129,7 +129,9 @@ def _order_plan_asset(account: str) -> dg.AssetsDefinition:
 
         outcome = isolated(context, plan, lambda failure: _empty_plan(portfolio, failure))
         return dg.MaterializeResult(
-            value=outcome.value, metadata=_plan_metadata(outcome.value), check_results=[outcome.check()]
+            value=outcome.value,
+            metadata=_plan_metadata(outcome.value),
+            check_results=[completed({counter.week.key: outcome})],
         )
 
     return order_plan
@@ -160,17 +162,13 @@ def _plan_metadata(plan: OrderPlan) -> dict[str, Any]:
 
 
 def _submission_asset(account: str) -> dg.AssetsDefinition:
-    @dg.asset(
-        **_options(
-            account,
-            "submission",
-            order_plan=dg.AssetIn(f"{account}_order_plan"),
-            portfolio=dg.AssetIn(f"{account}_portfolio"),
-        ),
-        description=(
-            f"The plan of `{account}` brought to its broker, each order exactly once: recorded first, looked up by its"
-            " id, then sent. Running it again sends nothing that is already there. Only the job `monday` sends at all."
-        ),
+    @_step(
+        account,
+        "submission",
+        f"The plan of `{account}` brought to its broker, each order exactly once: recorded first, looked up by its id,"
+        " then sent. Running it again sends nothing that is already there. Only the job `monday` sends at all.",
+        order_plan=dg.AssetIn(f"{account}_order_plan"),
+        portfolio=dg.AssetIn(f"{account}_portfolio"),
     )
     def submission(
         context: dg.AssetExecutionContext,
@@ -197,23 +195,21 @@ def _submission_asset(account: str) -> dg.AssetsDefinition:
                 [(i, "accepted") for i in sent.accepted] + [(i, reason) for i, reason in sent.refused.items()],
             ),
         }
-        return dg.MaterializeResult(value=sent, metadata=metadata, check_results=[outcome.check()])
+        return dg.MaterializeResult(
+            value=sent, metadata=metadata, check_results=[completed({counter.week.key: outcome})]
+        )
 
     return submission
 
 
 def _fills_asset(account: str) -> dg.AssetsDefinition:
-    @dg.asset(
-        **_options(
-            account,
-            "fills",
-            order_plan=dg.AssetIn(f"{account}_order_plan"),
-            submission=dg.AssetIn(f"{account}_submission"),
-        ),
-        description=(
-            f"What became of `{account}`'s orders at the week's first session, and what the account is worth at its"
-            " open, costs paid. Uses that session's bar, which no decision of this week has seen."
-        ),
+    @_step(
+        account,
+        "fills",
+        f"What became of `{account}`'s orders at the week's first session, and what the account is worth at its open,"
+        " costs paid. Uses that session's bar, which no decision of this week has seen.",
+        order_plan=dg.AssetIn(f"{account}_order_plan"),
+        submission=dg.AssetIn(f"{account}_submission"),
     )
     def fills(
         context: dg.AssetExecutionContext,
@@ -249,7 +245,9 @@ def _fills_asset(account: str) -> dg.AssetsDefinition:
                 ],
             ),
         }
-        return dg.MaterializeResult(value=report, metadata=metadata, check_results=[outcome.check()])
+        return dg.MaterializeResult(
+            value=report, metadata=metadata, check_results=[completed({counter.week.key: outcome})]
+        )
 
     return fills
 

@@ -1,7 +1,5 @@
 """Stage universe: who may be held, and why."""
 
-from datetime import date
-
 import dagster as dg
 import pandas as pd
 
@@ -10,6 +8,7 @@ from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY, history, weeks_of
 from learnfinance_dagster.orchestration.tables import column_schema, markdown
+from learnfinance_dagster.returns import History
 from learnfinance_dagster.schemas.artifacts import HalalUniverse, ScreenedUniverse
 from learnfinance_dagster.universe.halal import halal_universe as merge_holdings
 from learnfinance_dagster.universe.screen import Evidence
@@ -33,10 +32,10 @@ def halal_universe(
     market: dg.ResourceParam[MarketDoor],
     parameters: dg.ResourceParam[Parameters],
 ) -> pd.DataFrame:
-    """The names that halal funds held, as far as that was known at the decision: one row each, with the largest
-    weight in any fund, the funds, and the reason where a name is left out.
+    """The names that halal funds held, as far as that was known at the decision.
 
-    Distrust it when `holdings_age_days` is large: the newest holdings known then were old.
+    One row each, with the largest weight in any fund, the funds, and the reason where a name is left out. Distrust
+    it when `holdings_age_days` is large: the newest holdings known then were old.
     """
     frames = []
     with translated(context):
@@ -78,7 +77,7 @@ def _survivorship(caveats: tuple[str, ...]) -> str:
     kinds={"parquet", "pandas"},
     metadata={"dagster/column_schema": column_schema(ScreenedUniverse)},
 )
-def screened_universe(  # noqa: PLR0913 - two inputs and three resources
+def screened_universe(
     context: dg.AssetExecutionContext,
     halal_universe: pd.DataFrame,
     daily_bars: pd.DataFrame,
@@ -86,20 +85,21 @@ def screened_universe(  # noqa: PLR0913 - two inputs and three resources
     floor: dg.ResourceParam[TradingFloor],
     parameters: dg.ResourceParam[Parameters],
 ) -> pd.DataFrame:
-    """What every allocator may hold this week: the names that accounts hold now, and the best of the halal universe
-    by history, freshness, index membership, price and dollar volume. One row per candidate, with its reason.
+    """What every allocator may hold this week: what accounts hold now, and the best of the halal universe.
 
-    Distrust it when `index_membership` is not dated: then only today's winners were ever candidates.
+    Filtered by history, freshness, index membership, price and dollar volume, ranked by dollar volume; one row per
+    candidate, with its reason. Distrust it when `index_membership` is not dated: then only today's winners were
+    ever candidates.
     """
     frames = []
     with translated(context):
         source = market.open()
-        bars = daily_bars.sort_values(["symbol", "date"], kind="stable", ignore_index=True)
+        bars = History(daily_bars)
         for week in weeks_of(context):
             members = source.members(week.as_of)
             evidence = Evidence(
                 halal=halal_universe[halal_universe["week"] == week.key],
-                bars=window(bars, week.last_session, HISTORY_WEEKS),
+                bars=bars.of(week, HISTORY_WEEKS),
                 members=members,
                 held=floor.ledger.open().held_before(week.monday),
                 price_basis=source.info.price_basis,
@@ -116,17 +116,10 @@ def screened_universe(  # noqa: PLR0913 - two inputs and three resources
             "table": markdown(
                 ["symbol", "rank", "kept", "reason", "median $ volume, M"],
                 [
-                    (row.symbol, row.rank or "", "yes" if row.kept else "", row.reason, f"{row.dollar_volume / 1e6:.1f}")
+                    (row.symbol, row.rank or "", "yes" * row.kept, row.reason, f"{row.dollar_volume / 1e6:.1f}")
                     for row in frames[-1].head(SHOWN).itertuples()
                 ],
             ),
         }
     )
     return out
-
-
-def window(bars: pd.DataFrame, last: date, weeks: int) -> pd.DataFrame:
-    """The bars of the `weeks` weeks that end with session `last`."""
-    days = pd.to_datetime(bars["date"])
-    end = pd.Timestamp(last)
-    return bars[(days <= end) & (days > end - pd.Timedelta(weeks=weeks))]

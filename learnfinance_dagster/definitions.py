@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets import all_assets, stored_values
 from learnfinance_dagster.costs import CostModel
-from learnfinance_dagster.orchestration.handles import Parameters, TradingFloor
+from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.jobs import monday, monday_schedule, research
 from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.settings import Settings
@@ -44,7 +44,7 @@ def artifact_store(settings: Settings) -> ArtifactStore:
     return ArtifactStore(settings.root / "artifacts", FRAMES, stored_values())
 
 
-def build(settings: Settings, market: object | None = None) -> dg.Definitions:
+def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definitions:
     """The code location for these settings; `market` replaces the market door (tools poison it)."""
     told = parameters(settings)
     source = market or market_door(settings)

@@ -158,7 +158,7 @@ class Ledger(Protocol):
         ...
 
     def record_intent(self, portfolio: Portfolio, plan: OrderPlan) -> None:
-        """Write the attempt and all its orders (none is fine) as intended, in one transaction, before anything is sent."""
+        """Write the attempt and its orders (none is fine) as intended, in one transaction, before anything is sent."""
         ...
 
     def record_order(self, account: str, record: OrderRecord) -> None:

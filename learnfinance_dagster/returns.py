@@ -4,11 +4,36 @@ Adjusting with events up to the end of some file would let every price level kno
 events inside the window does not, and returns are the same.
 """
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 
+from learnfinance_dagster.calendar import FIRST_DAY, week_of
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.schemas.market import PRICES
+from learnfinance_dagster.values import Week
+
+
+class History:
+    """Bars of many weeks, from which the window that a decision may see is cut without searching all of them."""
+
+    def __init__(self, bars: pd.DataFrame) -> None:
+        """Sort `bars` by date once."""
+        days = pd.to_datetime(bars["date"]).to_numpy()
+        order = np.argsort(days, kind="stable")
+        self._bars, self._days = bars.iloc[order], days[order]
+
+    def of(self, week: Week, weeks: int) -> pd.DataFrame:
+        """Sessions that closed in the `weeks` weeks up to the week's decision, sorted by symbol and date.
+
+        The same rows as the stored bars of those weeks' partitions, however many more were loaded.
+        """
+        start = week.monday - timedelta(weeks=weeks)
+        before = week_of(start).last_session if start > FIRST_DAY + timedelta(weeks=1) else FIRST_DAY
+        bounds = [np.datetime64(before, "D"), np.datetime64(week.last_session, "D")]
+        first, past = np.searchsorted(self._days, bounds, side="right")
+        return self._bars.iloc[first:past].sort_values("symbol", kind="stable", ignore_index=True)
 
 
 def adjusted(bars: pd.DataFrame) -> pd.DataFrame:

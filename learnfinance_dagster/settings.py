@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     initial_cash: int = Field(default=100_000, gt=0, description="USD each simulated account starts with")
     cost_bps_per_side: float = Field(default=5.0, ge=0)
     seed: int = 7
-    history_weeks: int = Field(default=60, ge=13, description="weeks of bars a Monday needs before it")
+    history_weeks: int = Field(default=60, ge=60, description="weeks of bars a Monday needs; assets read 60")
     first_monday: date = date(2010, 1, 4)
     schedule_status: Literal["running", "stopped"] = "stopped"
     practice: PracticeParameters = PracticeParameters()

@@ -19,11 +19,11 @@ class ArtifactStore:
 
     def __init__(self, root: Path, frames: Mapping[str, type[ArtifactFrame]], values: Mapping[str, type]) -> None:
         """Know what each asset stores: `frames` have a schema, `values` a dataclass."""
-        self.root, self._frames, self._values = root, frames, values
+        self.root, self.frames, self._values = root, frames, values
 
     def path(self, asset: str, week: str) -> Path:
         """Where an artifact is, or would be."""
-        return self.root / asset / f"{week}.{'parquet' if asset in self._frames else 'json'}"
+        return self.root / asset / f"{week}.{'parquet' if asset in self.frames else 'json'}"
 
     def has(self, asset: str, week: str) -> bool:
         """Whether it was ever stored."""
@@ -36,7 +36,7 @@ class ArtifactStore:
             DataError: it does not fit the asset's schema or type; nothing is stored.
         """
         path = self.path(asset, week)
-        if asset in self._frames:
+        if asset in self.frames:
             content = _parquet(self._checked(asset, week, artifact))
         elif isinstance(artifact, self._values[asset]):
             content = to_json(artifact).encode()
@@ -61,7 +61,7 @@ class ArtifactStore:
                 f"(dagster asset materialize --select {asset} --partition {missing[-1]} -w workspace.yaml)"
             )
             raise ConfigurationError(msg)
-        if asset in self._frames:
+        if asset in self.frames:
             return self._frames_of(asset, weeks)
         if len(weeks) != 1:
             msg = f"{asset} holds one value a week and cannot be read for {len(weeks)} weeks at once"
@@ -75,12 +75,13 @@ class ArtifactStore:
         return self._checked(asset, _span(weeks), pd.concat(filled, ignore_index=True))
 
     def _checked(self, asset: str, where: str, frame: pd.DataFrame) -> pd.DataFrame:
-        from pandera.errors import SchemaError
+        from pandera.errors import SchemaError, SchemaErrors
 
         try:
-            return self._frames[asset].validate(frame)
-        except SchemaError as error:
-            msg = f"{asset} {where}: {error}"
+            return self.frames[asset].validate(frame)
+        except (SchemaError, SchemaErrors) as error:  # neither is a kind of the other
+            faults = error.schema_errors if isinstance(error, SchemaErrors) else [error]
+            msg = f"{asset} {where}: {'; '.join(map(str, faults))}"
             raise DataError(msg) from error
 
 
@@ -106,7 +107,10 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 
 
 class ArtifactIOManager(dg.IOManager):
-    """Hands assets' results to the store and back; a run over many weeks is split by the `week` column."""
+    """Hands assets' results to the store and back.
+
+    A run over many weeks gives one frame with a `week` column, or a dict of values by week.
+    """
 
     def __init__(self, store: ArtifactStore) -> None:
         """Use `store`."""
@@ -120,12 +124,13 @@ class ArtifactIOManager(dg.IOManager):
             path = self._store.write(asset, weeks[0], obj)
             context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
             return
-        unknown = set(obj["week"]) - set(weeks)
+        parts = obj if asset not in self._store.frames else dict(list(obj.groupby("week", sort=False)))
+        unknown = set(parts) - set(weeks)
         if unknown:
-            msg = f"{asset} returned rows of weeks that were not asked for: {sorted(unknown)[:3]}"
+            msg = f"{asset} returned weeks that were not asked for: {sorted(unknown)[:3]}"
             raise DataError(msg)
         for week in weeks:
-            self._store.write(asset, week, obj[obj["week"] == week].reset_index(drop=True))
+            self._store.write(asset, week, parts[week] if week in parts else obj.iloc[:0])
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read an upstream artifact for the weeks that the partition mapping names."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from learnfinance_dagster.calendar import last_closed_session
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
+from learnfinance_dagster.orchestration.handles import MarketDoor
 from learnfinance_dagster.ports import Broker, Ledger, Market
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.simulated_broker import SimulatedBroker
@@ -87,7 +88,7 @@ class SimulatedBrokerDoor:
     """One simulated account per allocator, kept in `folder`, trading on `market`."""
 
     folder: Path
-    market: PracticeMarketDoor | DirectoryMarketDoor
+    market: MarketDoor
     initial_cash: Decimal
     costs: CostModel = field(default_factory=CostModel)
 

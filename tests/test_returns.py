@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learnfinance_dagster.calendar import sessions_between
+from learnfinance_dagster.calendar import sessions_between, week_from_key
 from learnfinance_dagster.errors import DataError
-from learnfinance_dagster.returns import adjusted, total_returns
+from learnfinance_dagster.returns import History, adjusted, total_returns
 
 DAYS = sessions_between(date(2025, 1, 2), date(2025, 3, 31))
 
@@ -125,6 +125,19 @@ def test_the_bars_themselves_are_left_as_they_were():
     before = given_bars.copy(deep=True)
     adjusted(given_bars)
     pd.testing.assert_frame_equal(given_bars, before)
+
+
+def test_a_decisions_history_ends_with_its_last_session_and_is_sorted_by_symbol_and_date():
+    both = pd.concat([bars("B", range(1, len(DAYS) + 1)), bars("A", range(1, len(DAYS) + 1))], ignore_index=True)
+    window = History(both.sample(frac=1, random_state=7)).of(week_from_key("2025-02-10"), weeks=2)
+    assert window["symbol"].tolist() == ["A"] * 10 + ["B"] * 10
+    assert window["date"].tolist() == 2 * list(sessions_between(date(2025, 1, 27), date(2025, 2, 7)))
+
+
+def test_a_history_that_reaches_beyond_the_calendar_is_as_long_as_it_can_be():
+    days = sessions_between(date(2009, 1, 1), date(2009, 1, 30))
+    window = History(bars("A", range(1, len(days) + 1), days=days)).of(week_from_key("2009-01-26"), weeks=60)
+    assert window["date"].tolist() == list(sessions_between(days[0], date(2009, 1, 23)))
 
 
 histories = st.lists(

@@ -39,8 +39,10 @@ def prepare() -> int:
     settings = Settings()
     started = time.perf_counter()
     market = market_door(settings).open()
-    say(f"market: {market.info.name}, {market.info.first_session} to {market.info.last_session}"
-        f" ({time.perf_counter() - started:.1f} s)")
+    say(
+        f"market: {market.info.name}, {market.info.first_session} to {market.info.last_session}"
+        f" ({time.perf_counter() - started:.1f} s)"
+    )
     with dg.DagsterInstance.get():
         return 0
 
@@ -60,9 +62,11 @@ def demo() -> int:
     _show(settings, weeks[-1])
     say()
     if todo:
-        say(f"done: {len(todo)} Mondays traded in {time.perf_counter() - started:.0f} s. Run it again: nothing changes.")
+        took = time.perf_counter() - started
+        say(f"done: {len(todo)} Mondays traded in {took:.0f} s. Run it again: nothing changes.")
     else:
-        say(f"nothing to do: all {len(weeks)} Mondays up to {weeks[-1].key} are traded and reported; nothing was changed.")
+        newest = weeks[-1].key
+        say(f"nothing to do: all {len(weeks)} Mondays up to {newest} are traded and reported; nothing was changed.")
     return 0
 
 

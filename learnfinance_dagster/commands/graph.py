@@ -3,6 +3,14 @@
 from learnfinance_dagster.definitions import defs
 from learnfinance_dagster.settings import REPOSITORY
 
+HEADER = (
+    "# The asset graph",
+    "",
+    "Written by `make graph`; a test fails when it is out of date.",
+    "",
+    "```mermaid",
+    "flowchart LR",
+)
 PAGE = REPOSITORY / "docs" / "graph.md"
 
 
@@ -12,7 +20,7 @@ def graph_page() -> str:
     groups: dict[str, list[str]] = {}
     for key in sorted(graph.get_all_asset_keys()):
         groups.setdefault(graph.get(key).group_name, []).append(key.path[-1])
-    lines = ["# The asset graph", "", "Written by `make graph`; a test fails when it is out of date.", "", "```mermaid", "flowchart LR"]
+    lines = [*HEADER]
     for group, names in sorted(groups.items()):
         lines += [f"  subgraph {group}", *(f"    {name}" for name in names), "  end"]
     for key in sorted(graph.get_all_asset_keys()):

@@ -66,7 +66,7 @@ def leakproof(key: str) -> int:
     return 0
 
 
-def find_leak(
+def find_leak(  # noqa: PLR0913 - two of them are for tests
     settings: Settings,
     frames: MarketFrames,
     week: Week,
@@ -109,7 +109,9 @@ def find_leak(
 def _before_the_week(settings: Settings, market: Market, week: Week, horizon: str) -> Iterator[Settings]:
     """A data folder in which the week before has been traded."""
     with tempfile.TemporaryDirectory(prefix="leakproof-") as folder:
-        start = settings.model_copy(update={"data": Path(folder) / "start", "market_clock": horizon, "ledger_url": None})
+        start = settings.model_copy(
+            update={"data": Path(folder) / "start", "market_clock": horizon, "ledger_url": None}
+        )
         previous = week_of(week.monday - timedelta(days=7))
         _run(start, market, previous)
         yield start

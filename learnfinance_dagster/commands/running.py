@@ -23,9 +23,7 @@ def run_monday(job: dg.JobDefinition, instance: dg.DagsterInstance, week: str) -
     """Materialize one Monday in this process."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = job.execute_in_process(
-            partition_key=week, instance=instance, raise_on_error=False, run_config=QUIET
-        )
+        result = job.execute_in_process(partition_key=week, instance=instance, raise_on_error=False, run_config=QUIET)
     failed = [event for event in result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE]
     checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
     failures = [f"{event.step_key}: {_last_line(event)}" for event in failed]

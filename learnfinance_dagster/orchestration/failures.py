@@ -5,10 +5,10 @@ account a final failure becomes a recorded result instead, with a failed check, 
 the report says what happened.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import dagster as dg
 
@@ -29,7 +29,8 @@ def translated(context: dg.AssetExecutionContext) -> Iterator[None]:
     except TransientError as error:
         raise _retry(context, error) from error
     except LearnFinanceError as error:
-        raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
+        description = f"{type(error).__name__}: {error}"
+        raise dg.Failure(description, allow_retries=False) from error
 
 
 def _retry(context: dg.AssetExecutionContext, error: Exception) -> dg.RetryRequested:
@@ -45,10 +46,12 @@ class Outcome(Generic[T]):
     value: T
     failure: str
 
-    def check(self) -> dg.AssetCheckResult:
-        """The branch's check: red in the UI when the stand-in was stored."""
-        description = self.failure or "done"
-        return dg.AssetCheckResult(check_name=COMPLETED, passed=not self.failure, description=description)
+
+def completed(outcomes: Mapping[str, Outcome[Any]]) -> dg.AssetCheckResult:
+    """The branch's check over the weeks of a run: red in the UI where a stand-in was stored."""
+    failures = {week: outcome.failure for week, outcome in outcomes.items() if outcome.failure}
+    description = "; ".join(f"{week}: {failure}" for week, failure in failures.items()) or "done"
+    return dg.AssetCheckResult(check_name=COMPLETED, passed=not failures, description=description)
 
 
 def isolated(context: dg.AssetExecutionContext, produce: Callable[[], T], stand_in: Callable[[str], T]) -> Outcome[T]:

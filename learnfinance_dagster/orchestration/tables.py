@@ -1,6 +1,7 @@
 """Tables and schemas as the web UI shows them."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,12 @@ def column_schema(model: type[pa.DataFrameModel]) -> dg.TableSchema:
             for name, column in columns.items()
         ]
     )
+
+
+@cache
+def stored_type(name: str, *kinds: type) -> dg.DagsterType:
+    """The type of an asset that stores one of `kinds`; Dagster wants one object per name."""
+    return dg.PythonObjectDagsterType(kinds, name)
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:

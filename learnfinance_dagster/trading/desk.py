@@ -44,7 +44,7 @@ class Desk:
         marks = self.ledger.marks(self.account, date.max)
         memory = Memory(
             newest_week=self._newest_week(marks),
-            week_is_over=any(mark.monday == week.monday for mark in marks),
+            week_is_over=any(mark.monday == week.monday for mark in reversed(marks)),
             latest=self.ledger.latest_attempt(self.account, week.run_id),
         )
         return decide(week, memory, refusal)
@@ -55,9 +55,8 @@ class Desk:
         traded = self.ledger.latest_traded(self.account)
         return max([*days, traded] if traded else days, default=None)
 
-    def _mark_of(self, monday: date) -> EquityMark | None:
-        newest = self.ledger.marks(self.account, monday)[-1:]
-        return newest[0] if newest and newest[0].monday == monday else None
+    def _is_marked(self, monday: date) -> bool:
+        return any(mark.monday == monday for mark in self.ledger.marks(self.account, monday)[-1:])
 
     def portfolio(self, week: Week, days: MarketDays, refusal: str) -> Portfolio:
         """The account as this Monday's decision sees it.
@@ -107,13 +106,15 @@ class Desk:
         with the dividends of the week since.
         """
         newest = self.ledger.latest_traded(self.account)
-        if newest is None or newest >= week.monday or self._mark_of(newest):
+        if newest is None or newest >= week.monday or self._is_marked(newest):
             return
         earlier = week_of(newest)
         if earlier.first_close is not None:
             self._record_outcome(earlier, days, earlier.first_close)
 
-    def plan(self, week: Week, portfolio: Portfolio, target: TargetWeights, days: MarketDays, refusal: str) -> OrderPlan:
+    def plan(
+        self, week: Week, portfolio: Portfolio, target: TargetWeights, days: MarketDays, refusal: str
+    ) -> OrderPlan:
         """The orders that bring the account to its target weights, or the recorded plan."""
         decision = self.decide(week, refusal)
         if decision.recorded is not None:
@@ -140,9 +141,10 @@ class Desk:
         """
         if plan.mode is not Mode.LIVE:
             return self._no_fate(plan, "dry run: nothing was sent")
-        mark = self._mark_of(week.monday)
+        marks = self.ledger.marks(self.account, date.max)
+        mark = next((mark for mark in reversed(marks) if mark.monday == week.monday), None)
         if mark is None:
-            pending = self._why_pending(week, known_at)
+            pending = self._why_pending(week, marks, known_at)
             if pending:
                 return self._no_fate(plan, pending)
             mark = self._record_outcome(week, days, known_at)
@@ -157,13 +159,13 @@ class Desk:
             mark=mark,
         )
 
-    def _why_pending(self, week: Week, known_at: datetime) -> str:
+    def _why_pending(self, week: Week, marks: tuple[EquityMark, ...], known_at: datetime) -> str:
         """Why a week without a mark cannot be marked now; empty when it can."""
         if not week.sessions:
             return CLOSED
         if last_closed_session(known_at) < week.sessions[0]:
             return f"orders wait for the open of {week.sessions[0]}"
-        newest = self._newest_week(self.ledger.marks(self.account, date.max))
+        newest = self._newest_week(marks)
         if newest is not None and newest > week.monday:
             return f"{newest} has been traded since, and nobody recorded this week's end in time"
         return ""

@@ -56,8 +56,9 @@ class MarketDays:
             self._prices[str(symbols[first])] = prices[first:end]
         self._actions: dict[date, list[Action]] = defaultdict(list)
         eventful = bars[(bars["split_ratio"] != 1) | (bars["dividend"] != 0) | (bars["delisting"] != 0)]
-        for row in eventful.itertuples():
-            self._actions[row.date].append(Action(row.symbol, row.split_ratio, row.dividend, row.delisting))
+        events = eventful[["date", "symbol", "split_ratio", "dividend", "delisting"]]
+        for day, *facts in events.itertuples(index=False, name=None):
+            self._actions[day].append(Action(*facts))
 
     def actions(self, session: date) -> list[Action]:
         """Corporate actions with that ex-date."""

@@ -3,7 +3,7 @@
 What it does to an order on its session, in this order:
 1. a split of the name that day cancels the order: its quantity and limit speak of old shares;
 2. no bar (halt), or the name is delisted that day: it expires;
-3. sells before buys; the open fills it if the limit allows, else the day's range at the limit, else it expires;
+3. sells before buys, each in the order they were sent; the open fills it if the limit allows, else the day's range at the limit, else it expires;
 4. a buy beyond the cash at hand is rejected.
 Dividends and delistings are paid on their ex-date, to the shares held the evening before, in that day's shares.
 """
@@ -19,6 +19,7 @@ from learnfinance_dagster.trading.market_days import DayBar, MarketDays, to_pric
 from learnfinance_dagster.values import Fill, Order, OrderRecord, OrderStatus, Side
 
 SHARE_PLACES = Decimal("0.000001")
+BROKER_ID = "sim-"
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class SimulatedAccount:
         if self.settled is not None and session <= self.settled:
             msg = f"{session} is over for this account, it has lived through {self.settled}"
             raise RefusedError(msg)
-        record = OrderRecord(order, OrderStatus.ACCEPTED, "", f"sim-{len(self.orders) + 1}")
+        record = OrderRecord(order, OrderStatus.ACCEPTED, "", f"{BROKER_ID}{len(self.orders) + 1}")
         self.orders[order.client_order_id] = record
         self.waiting[order.client_order_id] = session
         return record
@@ -86,7 +87,7 @@ class SimulatedAccount:
         split = {action.symbol for action in days.actions(session) if action.split_ratio != 1}
         delisted = {action.symbol for action in days.actions(session) if action.delisting}
         due = [self.orders[identity] for identity, day in self.waiting.items() if day <= session]
-        for record in sorted(due, key=lambda record: record.order.side is Side.BUY):
+        for record in sorted(due, key=lambda record: (record.order.side is Side.BUY, _turn(record))):
             order = record.order
             del self.waiting[order.client_order_id]
             if order.symbol in split:
@@ -129,6 +130,11 @@ class SimulatedAccount:
             order.client_order_id, order.symbol, order.side, order.qty, price, cost, session
         )
         self._close(record, OrderStatus.FILLED, "")
+
+
+def _turn(record: OrderRecord) -> int:
+    """When the order was sent, among all of the account: the order of a dict may not survive its storage."""
+    return int(record.broker_order_id.removeprefix(BROKER_ID))
 
 
 def fill_price(order: Order, bar: DayBar) -> Decimal | None:

@@ -17,7 +17,7 @@ from learnfinance_dagster.values import (
 )
 
 
-def submit(
+def submit(  # noqa: PLR0913 - who, where and what
     broker: Broker, ledger: Ledger, week: Week, portfolio: Portfolio, plan: OrderPlan, refusal: str
 ) -> Submission:
     """Bring the plan's orders to the broker, each exactly once, under an exclusive claim of (account, week).

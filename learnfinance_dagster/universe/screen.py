@@ -10,7 +10,6 @@ import pandas as pd
 from learnfinance_dagster.calendar import sessions_back
 from learnfinance_dagster.parameters import UniverseParameters
 from learnfinance_dagster.ports import PriceBasis
-from learnfinance_dagster.returns import adjusted
 from learnfinance_dagster.values import Week
 
 VOLUME_WINDOW = 60
@@ -79,12 +78,11 @@ def _measured(bars: pd.DataFrame, candidates: Sequence[str]) -> pd.DataFrame:
     own = bars[bars["symbol"].isin(candidates)]
     if "delisting" not in own:
         own = own.assign(delisting=0.0)
-    flat = adjusted(own)
     newest = {name: (name, "last") for name in ("date", "close", "delisting")}
     out = own.groupby("symbol").agg(sessions=("date", "size"), **newest)
     out = out.rename(columns={"close": "price", "date": "price_date"})
-    quarter = (flat["close"] * flat["volume"]).groupby(flat["symbol"]).tail(VOLUME_WINDOW)
-    out["dollar_volume"] = quarter.groupby(flat["symbol"]).median()
+    quarter = (own["close"] * own["volume"]).groupby(own["symbol"]).tail(VOLUME_WINDOW)  # a split changes neither
+    out["dollar_volume"] = quarter.groupby(own["symbol"]).median()
     out = out.reindex(pd.Index(candidates, dtype=str, name="symbol"))
     return out.fillna({"sessions": 0, "dollar_volume": 0.0}).astype({"sessions": "int64"})
 

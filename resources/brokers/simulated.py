@@ -4,11 +4,17 @@ import fcntl
 from collections.abc import Generator
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from learnfinance_dagster.documents import from_json, to_json
+from learnfinance_dagster.documents import from_json
+from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.trading.simulation import SimulatedAccount
 from resources.files import write_atomic
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _Stamp = tuple[int, int, int]
 
@@ -45,7 +51,7 @@ class FileAccountStore:
             state = self.load()
             self._read = None
             yield state
-            write_atomic(self._path, to_json(state).encode())
+            write_atomic(self._path, _text(state, self._path))
             stamp = self._stamp()
             self._read = (stamp, state) if stamp else None
 
@@ -56,3 +62,19 @@ class FileAccountStore:
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _text(state: SimulatedAccount, path: Path) -> bytes:
+    """What `from_json` reads. Not by `to_json`: that is thirty times as slow, and every order rewrites all of them."""
+    odd = [name for name, amount in {"cash": state.cash, **state.positions}.items() if not amount.is_finite()]
+    if odd:
+        msg = f"{path.name}: {', '.join(odd)} is no finite number"
+        raise DataError(msg)
+    return _adapter().dump_json(state, indent=1) + b"\n"
+
+
+@cache
+def _adapter() -> "TypeAdapter[SimulatedAccount]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(SimulatedAccount)

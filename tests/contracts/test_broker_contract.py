@@ -1,7 +1,7 @@
 """What every broker account must do, whoever keeps it.
 
-A venue sets the stage that all cases share: the account has `CASH` and nothing else, and on `WEEK`'s first session A and
-B open at 100 and 50, trade within 2 % of that, and H is halted. To hold another broker to this contract, write a venue
+A venue sets the stage that all cases share: the account has `CASH` and nothing else; on `WEEK`'s first session A and B
+open at 100 and 50 and trade within 2 % of that, and H is halted. To hold another broker to this contract, write a venue
 for it (for a vendor: against its recorded or faked server) and add its fixture's name to `VENUES`.
 """
 
@@ -154,6 +154,16 @@ def test_settling_again_changes_nothing(venue):
     venue.open().submit(order("A"), WEEK)
     before = venue.after_the_session().account(WEEK.first_close)
     assert venue.after_the_session().account(WEEK.first_close) == before
+
+
+def test_where_the_cash_does_not_suffice_the_order_that_was_sent_first_has_it(venue):
+    """Once, an account that was kept in a file came back with its orders in alphabetical order."""
+    for name, limit in (("B", "51"), ("A", "102")):
+        venue.open().submit(order(name, qty=str(int(CASH / Decimal(limit))), limit=limit), WEEK)
+    broker = venue.after_the_session()
+    assert list(broker.account(WEEK.first_close).positions) == ["B"]
+    refused = broker.find(order("A").client_order_id)
+    assert (refused.status, bool(refused.reason)) == (OrderStatus.REJECTED, True)
 
 
 def test_an_order_that_cannot_trade_dies_and_says_why(venue):

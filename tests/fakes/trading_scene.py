@@ -96,7 +96,9 @@ def target(week: Week | date, **weights: float) -> TargetWeights:
     return TargetWeights("hrp", week.key, weights, weights, {})
 
 
-def monday(desk: Desk, bars: pd.DataFrame, week: Week, wanted: TargetWeights, refusal: str = "", *, reveal: bool = True):
+def monday(
+    desk: Desk, bars: pd.DataFrame, week: Week, wanted: TargetWeights, refusal: str = "", *, reveal: bool = True
+):
     """The four steps as the assets take them: each looks no further than it may. Returns all four values."""
     known = days_of(bars, week.last_session)
     portfolio = desk.portfolio(week, known, refusal)

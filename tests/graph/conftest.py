@@ -167,7 +167,7 @@ def traded(build_house):
     return Traded(house, weeks, tuple(house.run("monday", week) for week in weeks))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_market():
     """The real market directory, which is never copied into the repository."""
     folder = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "market"

@@ -25,31 +25,59 @@ def facts(now=DECISION, *, live_job=True, backfill=False) -> RunFacts:
 
 
 @pytest.mark.parametrize(
-    ("case", "run", "week", "clock", "armed", "words"),
+    ("run", "week", "clock", "armed", "words"),
     [
-        ("disarmed", facts(), WEEK, WALL, False, "trading is switched off (LEARNFINANCE_TRADING=off)"),
-        ("disarmed, simulated", facts(), WEEK, MARKET, False, "trading is switched off (LEARNFINANCE_TRADING=off)"),
-        ("research", facts(live_job=False), WEEK, WALL, True, "only the job 'monday' trades; this run is research"),
-        ("research, simulated", facts(live_job=False), WEEK, MARKET, True, "only the job 'monday' trades;"),
-        ("back-fill", facts(backfill=True), WEEK, WALL, True, "back-fills never trade"),
-        ("back-fill, simulated", facts(backfill=True), WEEK, MARKET, True, "back-fills never trade"),
-        ("closed week", facts(), CLOSED_WEEK, WALL, True, CLOSED),
-        ("closed week, simulated", facts(), CLOSED_WEEK, MARKET, True, CLOSED),
-        ("a second early", facts(DECISION - timedelta(seconds=1)), WEEK, WALL, True, "2025-12-29 12:30 UTC has not"),
-        ("on time", facts(DECISION), WEEK, WALL, True, ""),
-        ("at the open", facts(OPEN), WEEK, WALL, True, ""),
-        ("a late daemon on Monday", facts(OPEN + GRACE), WEEK, WALL, True, ""),
-        ("too late on Monday", facts(OPEN + GRACE + timedelta(seconds=1)), WEEK, WALL, True, "closed at 2025-12-29 17"),
-        ("a late daemon on Thursday", facts(THURSDAY), WEEK, WALL, True, "the submission window closed at 2025-12-29"),
-        ("Tuesday of a holiday Monday", facts(HOLIDAY_MONDAY.first_open), HOLIDAY_MONDAY, WALL, True, ""),
-        ("market clock, years later", facts(YEARS_LATER), WEEK, MARKET, True, ""),
-        ("market clock, before its time", facts(DECISION - timedelta(days=300)), WEEK, MARKET, True, ""),
+        pytest.param(facts(), WEEK, WALL, False, "trading is switched off (LEARNFINANCE_TRADING=off)", id="disarmed"),
+        pytest.param(
+            facts(), WEEK, MARKET, False, "trading is switched off (LEARNFINANCE_TRADING=off)", id="disarmed, simulated"
+        ),
+        pytest.param(
+            facts(live_job=False), WEEK, WALL, True, "only the job 'monday' trades; this run is research", id="research"
+        ),
+        pytest.param(
+            facts(live_job=False), WEEK, MARKET, True, "only the job 'monday' trades;", id="research, simulated"
+        ),
+        pytest.param(facts(backfill=True), WEEK, WALL, True, "back-fills never trade", id="back-fill"),
+        pytest.param(facts(backfill=True), WEEK, MARKET, True, "back-fills never trade", id="back-fill, simulated"),
+        pytest.param(facts(), CLOSED_WEEK, WALL, True, CLOSED, id="closed week"),
+        pytest.param(facts(), CLOSED_WEEK, MARKET, True, CLOSED, id="closed week, simulated"),
+        pytest.param(
+            facts(DECISION - timedelta(seconds=1)),
+            WEEK,
+            WALL,
+            True,
+            "2025-12-29 12:30 UTC has not",
+            id="a second early",
+        ),
+        pytest.param(facts(DECISION), WEEK, WALL, True, "", id="on time"),
+        pytest.param(facts(OPEN), WEEK, WALL, True, "", id="at the open"),
+        pytest.param(facts(OPEN + GRACE), WEEK, WALL, True, "", id="a late daemon on Monday"),
+        pytest.param(
+            facts(OPEN + GRACE + timedelta(seconds=1)),
+            WEEK,
+            WALL,
+            True,
+            "closed at 2025-12-29 17",
+            id="too late on Monday",
+        ),
+        pytest.param(
+            facts(THURSDAY),
+            WEEK,
+            WALL,
+            True,
+            "the submission window closed at 2025-12-29",
+            id="a late daemon on Thursday",
+        ),
+        pytest.param(
+            facts(HOLIDAY_MONDAY.first_open), HOLIDAY_MONDAY, WALL, True, "", id="Tuesday of a holiday Monday"
+        ),
+        pytest.param(facts(YEARS_LATER), WEEK, MARKET, True, "", id="market clock, years later"),
+        pytest.param(facts(DECISION - timedelta(days=300)), WEEK, MARKET, True, "", id="market clock, before its time"),
     ],
-    ids=lambda value: value if isinstance(value, str) and value and len(value) < 32 else "",
 )
-def test_the_guard_row_by_row(case, run, week, clock, armed, words):
+def test_the_guard_row_by_row(run, week, clock, armed, words):
     found = refusal(run, week, clock, armed=armed)
-    assert found.startswith(words) or words in found
+    assert words in found
     assert bool(found) == bool(words)
 
 

@@ -117,7 +117,7 @@ def test_a_full_exit_sells_all_fifty_where_the_predecessor_left_dust(cases):
 
     assert [(o.symbol, o.side) for o in found.orders] == [("DDD", "sell"), ("AAA", "buy"), ("CCC", "buy")]
     assert by_name(found)["DDD"].qty == 50, "not 49.505"
-    # 100 + 50 × 98.98 − 6 cents for roundings = 5048.94 for 5150 wanted less its own rounding down to shares.
+    # 100 + 50 * 98.98 less 6 cents for roundings = 5048.94 for 5150 wanted less its own rounding down to shares.
     bought = by_name(found)["AAA"].notional + by_name(found)["CCC"].notional
     assert Decimal("5048.90") < bought <= Decimal("5048.94")
     theirs = {order["symbol"]: Decimal(str(order["qty"])) for order in case["expected"]["orders"]}
@@ -320,9 +320,7 @@ def situations(draw):
     """A portfolio, target weights, a market and terms; about one in ten names lacks a fresh price."""
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
     last = {
-        name: LastPrice(
-            draw(PRICES), draw(st.sampled_from([FRIDAY] * 9 + [date(2025, 12, 1)])), draw(st.booleans())
-        )
+        name: LastPrice(draw(PRICES), draw(st.sampled_from([FRIDAY] * 9 + [date(2025, 12, 1)])), draw(st.booleans()))
         for name in names
     }
     held = draw(st.lists(st.sampled_from(names), unique=True))

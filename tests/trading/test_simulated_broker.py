@@ -105,10 +105,45 @@ def test_a_change_that_fails_is_forgotten_by_the_store_that_tried_it(tmp_path):
     store = FileAccountStore(tmp_path / "a.json", CASH)
     with store.change() as state:
         state.positions["A"] = Decimal(1)
-    with pytest.raises(ZeroDivisionError), store.change() as state:
-        state.cash = Decimal(-1)
-        raise ZeroDivisionError
+
+    def spoil():
+        with store.change() as state:
+            state.cash = Decimal(-1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        spoil()
     assert (store.load().cash, store.load().positions) == (CASH, {"A": 1})
+
+
+@pytest.mark.parametrize("spoilt", ["cash", "A"])
+def test_an_account_with_a_number_that_is_none_is_not_saved(tmp_path, spoilt):
+    from resources.brokers.simulated import FileAccountStore
+
+    store = FileAccountStore(tmp_path / "a.json", CASH)
+
+    def spoil():
+        with store.change() as state:
+            state.cash = Decimal("NaN") if spoilt == "cash" else CASH
+            state.positions["A"] = Decimal("NaN") if spoilt == "A" else Decimal(1)
+
+    with pytest.raises(DataError, match=f"a.json: {spoilt} is no finite number"):
+        spoil()
+    assert (store.load().cash, store.load().positions) == (CASH, {})
+
+
+def test_an_account_comes_back_from_its_file_to_the_last_digit(tmp_path):
+    from resources.brokers.simulated import FileAccountStore
+
+    state = SimulatedAccount(Decimal("1E+5"), {"A": Decimal("3.3333330")}, WEEK.last_session)
+    state.submit(buy(), WEEK.sessions[0])
+    state.submit(buy("Größe"), WEEK.sessions[0])
+    state.advance(MarketDays(BARS), WEEK.sessions[0], FREE)
+    state.submit(replace(buy(), client_order_id="next"), NEXT.sessions[0])
+    with FileAccountStore(tmp_path / "a.json", CASH).change() as kept:
+        for name in ("cash", "positions", "settled", "waiting", "orders", "fills"):
+            setattr(kept, name, getattr(state, name))
+    assert repr(FileAccountStore(tmp_path / "a.json", CASH).load()) == repr(state)
 
 
 def test_one_store_sees_what_another_has_saved(tmp_path):
@@ -127,8 +162,8 @@ def test_one_store_sees_what_another_has_saved(tmp_path):
 def test_an_account_file_that_is_no_account_is_named_and_not_replaced_by_a_fresh_one(tmp_path):
     from resources.brokers.simulated import FileAccountStore
 
-    (tmp_path / "a.json").write_text('{"cash": 5}')
+    (tmp_path / "a.json").write_text('{"money": "5"}')
     store = FileAccountStore(tmp_path / "a.json", CASH)
     with pytest.raises(DataError, match=r"SimulatedAccount\.cash"):
         store.load()
-    assert (tmp_path / "a.json").read_text() == '{"cash": 5}'
+    assert (tmp_path / "a.json").read_text() == '{"money": "5"}'

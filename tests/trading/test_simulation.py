@@ -160,7 +160,7 @@ def test_a_dividend_is_paid_on_its_ex_date_to_the_shares_of_the_evening_before()
     buy, sell = order("A", BUY, 10, 102), order("B", SELL, 10, 98)
     rows = [bar("A", MON, 100.0, dividend=0.255), bar("B", MON, 100.0, dividend=0.5)]
     state = lived(account(A=3, B=10), rows, buy, sell)
-    assert state.cash == Decimal(10_000) - 1000 + 1000 + Decimal("0.77") + 5, "3 × 0.255 for A, and B's though sold"
+    assert state.cash == Decimal(10_000) - 1000 + 1000 + Decimal("0.77") + 5, "3 times 0.255 for A, and B's though sold"
 
 
 def test_a_dividend_on_the_day_of_a_split_is_for_the_new_shares():
@@ -278,7 +278,7 @@ def opened(book) -> SimulatedAccount:
     return state
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories(), order_books())
 def test_wealth_changes_only_by_prices_dividends_delistings_and_costs(history, book):
     """Cash is followed by hand: it moves by fills, their costs, and what shares pay; shares by fills and splits."""
@@ -308,7 +308,7 @@ def test_wealth_changes_only_by_prices_dividends_delistings_and_costs(history, b
         assert all(qty > 0 for qty in state.positions.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories(), order_books())
 def test_one_jump_is_as_good_as_day_by_day(history, book):
     days = MarketDays(history)
@@ -324,7 +324,7 @@ def test_one_jump_is_as_good_as_day_by_day(history, book):
     assert again == jumped
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories(), order_books())
 def test_no_order_trades_beyond_its_limit_or_outside_the_days_range(history, book):
     state = opened(book)

@@ -1,0 +1,113 @@
+"""Doors open when first used, once per process, and say what is missing."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from learnfinance_dagster.calendar import week_of
+from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.errors import ConfigurationError, DataError
+from learnfinance_dagster.values import Order, OrderStatus, Side
+from resources.doors import DirectoryMarketDoor, PracticeMarketDoor, SimulatedBrokerDoor, SqlLedgerDoor
+from resources.practice_market import PracticeSpec
+
+SPEC = PracticeSpec(seed=3, symbols=12, first=date(2020, 1, 6), last=date(2020, 12, 30), signal_strength=0.0)
+WEEK = week_of(date(2020, 11, 9))
+CASH = Decimal(100_000)
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory):
+    return PracticeMarketDoor(tmp_path_factory.mktemp("doors") / "market", SPEC)
+
+
+def test_the_practice_market_is_made_when_it_is_first_asked_for(tmp_path):
+    door = PracticeMarketDoor(tmp_path / "market", SPEC)
+    assert not door.directory.exists()
+    assert door.open().info.is_practice
+    assert door.directory.exists()
+
+
+def test_a_market_is_loaded_once(door):
+    assert door.open() is door.open()
+    assert DirectoryMarketDoor(door.directory).open() is door.open()
+
+
+def test_a_market_whose_files_changed_is_loaded_anew(door, tmp_path):
+    copy = tmp_path / "market"
+    copy.mkdir()
+    for path in door.directory.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    before = DirectoryMarketDoor(copy).open()
+    (copy / "news.parquet").unlink()
+    assert DirectoryMarketDoor(copy).open() is not before
+
+
+def test_a_practice_market_of_other_settings_is_refused_with_what_to_do(door):
+    other = PracticeSpec(seed=4, symbols=12, first=SPEC.first, last=SPEC.last, signal_strength=0.0)
+    with pytest.raises(ConfigurationError, match="delete the folder, or set the settings back"):
+        PracticeMarketDoor(door.directory, other).open()
+
+
+def test_a_market_directory_without_a_name_says_what_to_set():
+    with pytest.raises(ConfigurationError, match="LEARNFINANCE_MARKET_DIRECTORY=<folder"):
+        DirectoryMarketDoor(None).open()
+
+
+def test_a_market_directory_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
+        DirectoryMarketDoor(tmp_path / "nowhere").open()
+
+
+def test_the_ledger_is_made_when_it_is_first_asked_for_and_opened_once(tmp_path):
+    door = SqlLedgerDoor(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    assert not (tmp_path / "ledger.sqlite").exists()
+    assert door.open() is SqlLedgerDoor(door.url).open()
+    assert (tmp_path / "ledger.sqlite").exists()
+    assert door.open().latest_traded("hrp") is None
+
+
+def order_of(market):
+    """Ten shares of the first name that traded before the decision."""
+    bars = market.bars(WEEK.last_session, WEEK.last_session, WEEK.as_of)
+    symbol, close = bars.iloc[0]["symbol"], Decimal(str(round(bars.iloc[0]["close"], 2)))
+    return Order(f"{WEEK.run_id}:attempt-1:{symbol}:BUY", symbol, Side.BUY, Decimal(10), close * 2, close, 0.0, 0.1)
+
+
+def test_an_account_is_opened_with_its_cash_and_no_file_until_it_does_something(door, tmp_path):
+    brokers = SimulatedBrokerDoor(tmp_path / "broker", door, CASH)
+    assert brokers.open("hrp").account(WEEK.as_of).cash == CASH
+    assert not (tmp_path / "broker").exists()
+
+
+def test_an_account_is_the_same_behind_every_door(door, tmp_path):
+    order = order_of(door.open())
+    SimulatedBrokerDoor(tmp_path, door, CASH).open("hrp").submit(order, WEEK)
+    again = SimulatedBrokerDoor(tmp_path, door, CASH).open("hrp")
+    assert again.find(order.client_order_id).status is OrderStatus.ACCEPTED
+    again.settle(WEEK.first_close)
+    (fill,) = SimulatedBrokerDoor(tmp_path, door, CASH).open("hrp").fills([order.client_order_id])
+    assert (fill.qty, fill.session) == (Decimal(10), WEEK.sessions[0])
+
+
+def test_accounts_do_not_know_each_other(door, tmp_path):
+    brokers = SimulatedBrokerDoor(tmp_path, door, CASH)
+    order = order_of(door.open())
+    brokers.open("hrp").submit(order, WEEK)
+    assert brokers.open("equal_weight").find(order.client_order_id) is None
+
+
+def test_an_account_pays_what_the_door_was_told_trading_costs(door, tmp_path):
+    order = order_of(door.open())
+    brokers = SimulatedBrokerDoor(tmp_path, door, CASH, CostModel(100.0))
+    brokers.open("hrp").submit(order, WEEK)
+    brokers.open("hrp").settle(WEEK.first_close)
+    (fill,) = brokers.open("hrp").fills([order.client_order_id])
+    assert fill.cost == pytest.approx(fill.qty * fill.price / 100, abs=Decimal("0.01"))
+
+
+def test_an_account_file_that_is_no_account_is_refused(door, tmp_path):
+    (tmp_path / "hrp.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(DataError, match="SimulatedAccount"):
+        SimulatedBrokerDoor(tmp_path, door, CASH).open("hrp").account(WEEK.as_of)

@@ -1,0 +1,36 @@
+"""The README names only commands and files that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, flags=re.MULTILINE))
+FENCED = re.findall(r"```[a-z]*\n(.*?)```", README, flags=re.DOTALL)
+PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+QUOTED = re.findall(r"`([^`\n]+)`", PROSE)
+CODE = [*QUOTED, *(line for block in FENCED for line in block.splitlines())]
+NAMED_TARGETS = sorted({target for text in CODE for target in re.findall(r"\bmake ([a-z][a-z-]*)", text)})
+LINKS = {link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", PROSE) if "://" not in link}
+PATHS = {text for text in QUOTED if re.fullmatch(r"[\w.-]+(/[\w.-]+)*(/|\.(py|md|toml|yaml|yml|txt|json|j2))", text)}
+MADE_AT_RUN_TIME = "data/"
+NAMED_FILES = sorted(name for name in LINKS | PATHS if name and not name.startswith(MADE_AT_RUN_TIME))
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_the_two_commands_to_begin_with_are_in_the_readme(target):
+    assert target in NAMED_TARGETS
+
+
+@pytest.mark.parametrize("target", NAMED_TARGETS)
+def test_a_make_target_of_the_readme_exists(target):
+    assert target in TARGETS
+
+
+@pytest.mark.parametrize("name", NAMED_FILES)
+def test_a_file_of_the_readme_exists(name):
+    nested = "/" not in name and any(ROOT.glob(f"[!.]*/**/{name}"))
+    assert nested or (ROOT / name).exists(), f"{name} is named in README.md"
