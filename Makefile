@@ -5,7 +5,8 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: help demo test check lint format types walls graph ui bench leakproof clean
+
+.PHONY: help demo monday test check lint format types walls graph ui bench leakproof clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -28,6 +29,9 @@ demo: .venv/.run ## trade the practice market's last weeks and show the report
 ui: .venv/.run ## the Dagster web UI on http://127.0.0.1:3000
 	@$(BIN)/python -m learnfinance_dagster prepare
 	@exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}
+
+monday: .venv/.run ## WEEK=2025-12-22: run one Monday, for real on the simulated accounts
+	@$(BIN)/python -m learnfinance_dagster monday $(WEEK)
 
 test: .venv/.dev ## the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

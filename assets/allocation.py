@@ -9,12 +9,10 @@ import pandas as pd
 from learnfinance_dagster.allocation.allocator import AllocationInputs, Allocator, allocate
 from learnfinance_dagster.orchestration.failures import COMPLETED, Outcome, completed, isolated
 from learnfinance_dagster.orchestration.handles import Parameters
-from learnfinance_dagster.orchestration.partitions import WEEKLY, history, weeks_of
+from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, WEEKLY, history, weeks_of
 from learnfinance_dagster.orchestration.tables import markdown, stored_type
 from learnfinance_dagster.returns import History, total_returns
 from learnfinance_dagster.values import CASH, TargetWeights, Week
-
-HISTORY_WEEKS = 60
 
 
 def weights_assets(allocators: Sequence[Allocator]) -> list[dg.AssetsDefinition]:
@@ -23,7 +21,7 @@ def weights_assets(allocators: Sequence[Allocator]) -> list[dg.AssetsDefinition]
 
 
 def _weights_asset(allocator: Allocator) -> dg.AssetsDefinition:
-    mappings = {"daily_bars": history(HISTORY_WEEKS)}
+    mappings = {"daily_bars": history()}
     name = f"{allocator.name}_weights"
 
     @dg.asset(

@@ -8,8 +8,8 @@ import pandas as pd
 from learnfinance_dagster.calendar import mondays_between, week_of
 from learnfinance_dagster.errors import LookAheadError
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters
-from learnfinance_dagster.orchestration.partitions import FIRST_MONDAY, WEEKLY, weeks_of
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor
+from learnfinance_dagster.orchestration.partitions import FIRST_MONDAY, HISTORY_WEEKS, WEEKLY, weeks_of
 from learnfinance_dagster.orchestration.tables import column_schema
 from learnfinance_dagster.ports import Market
 from learnfinance_dagster.schemas.artifacts import DailyBars
@@ -28,7 +28,6 @@ def daily_bars(
     context: dg.AssetExecutionContext,
     market: dg.ResourceParam[MarketDoor],
     artifacts: dg.ResourceParam[Artifacts],
-    parameters: dg.ResourceParam[Parameters],
 ) -> pd.DataFrame:
     """Bars of the sessions that closed since the Monday before, exactly as the source gave them.
 
@@ -39,7 +38,7 @@ def daily_bars(
     with translated(context):
         source = market.open()
         asked = weeks_of(context)
-        missing = _missing_history(asked[0], artifacts, parameters.history_weeks)
+        missing = _missing_history(asked[0], artifacts, HISTORY_WEEKS)
         bars = _fetch(source, [*missing, *asked])
         parts = dict(list(bars.groupby("week", sort=False)))
         for week in missing:

@@ -18,7 +18,6 @@ from learnfinance_dagster.ports import Market
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.values import FillReport, Mode, OrderPlan, Portfolio, Submission, TargetWeights
 
-HISTORY_WEEKS = 60
 MARKING_WINDOW = timedelta(days=60)
 """How far back a name's last close is looked for when it does not trade on the marking session."""
 STEPS: dict[str, type] = {
@@ -54,7 +53,7 @@ def _step(account: str, step: str, description: str, **inputs: dg.AssetIn) -> De
 
 
 def _bars_input() -> dg.AssetIn:
-    return dg.AssetIn(partition_mapping=history(HISTORY_WEEKS))
+    return dg.AssetIn(partition_mapping=history())
 
 
 def _known_days(bars: pd.DataFrame, counter: Counter) -> MarketDays:

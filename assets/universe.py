@@ -6,7 +6,7 @@ import pandas as pd
 from learnfinance_dagster.calendar import NEW_YORK
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, TradingFloor
-from learnfinance_dagster.orchestration.partitions import WEEKLY, history, weeks_of
+from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, WEEKLY, history, weeks_of
 from learnfinance_dagster.orchestration.tables import column_schema, markdown
 from learnfinance_dagster.returns import History
 from learnfinance_dagster.schemas.artifacts import HalalUniverse, ScreenedUniverse
@@ -14,7 +14,6 @@ from learnfinance_dagster.universe.halal import halal_universe as merge_holdings
 from learnfinance_dagster.universe.screen import Evidence
 from learnfinance_dagster.universe.screen import screened_universe as screen
 
-HISTORY_WEEKS = 60
 SHOWN = 40
 """Rows of a table in the UI; the rest is in the file."""
 
@@ -71,7 +70,7 @@ def _survivorship(caveats: tuple[str, ...]) -> str:
 @dg.asset(
     partitions_def=WEEKLY,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    ins={"daily_bars": dg.AssetIn(partition_mapping=history(HISTORY_WEEKS))},
+    ins={"daily_bars": dg.AssetIn(partition_mapping=history())},
     group_name="universe",
     owners=["team:universe"],
     kinds={"parquet", "pandas"},

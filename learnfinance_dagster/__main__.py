@@ -12,6 +12,8 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="trade the market's last complete weeks and show the report")
     commands.add_parser("prepare", help="make what the web UI needs before its first start")
+    one = commands.add_parser("monday", help="run one Monday")
+    one.add_argument("week", help="a Monday, e.g. 2025-12-22")
     commands.add_parser("graph", help="rewrite docs/graph.md")
     leak = commands.add_parser("leakproof", help="poison the future of a week and compare every artifact")
     leak.add_argument("week", help="a Monday, e.g. 2022-03-14")
@@ -34,6 +36,8 @@ def _run(chosen: argparse.Namespace) -> int:
         return write_graph()
     from learnfinance_dagster.commands import demo
 
+    if chosen.command == "monday":
+        return demo.one_monday(chosen.week)
     return demo.prepare() if chosen.command == "prepare" else demo.demo()
 
 

@@ -33,7 +33,6 @@ def parameters(settings: Settings) -> Parameters:
         costs=CostModel(settings.cost_bps_per_side),
         initial_cash=Decimal(settings.initial_cash),
         seed=settings.seed,
-        history_weeks=settings.history_weeks,
         armed=settings.trading == "on",
         reveal_fills=settings.market_clock == "first_session",
     )
@@ -67,4 +66,4 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
     )
 
 
-defs = build(Settings())
+defs = build(Settings.from_environment())

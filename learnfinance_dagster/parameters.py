@@ -5,6 +5,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+MOST_SESSIONS = 280
+"""What the stored history of a Monday (60 weeks of bars) surely holds; more would silently find too little."""
+
 
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,7 +34,7 @@ class UniverseParameters(_Group):
     funds: tuple[str, ...] = ("SPUS", "HLAL", "SPTE", "SPRE", "SPWO", "UMMA")
     blocked: tuple[str, ...] = ()
     top: int = Field(default=15, ge=1, description="names chosen by rank, besides the current holdings")
-    min_sessions: int = Field(default=252, ge=60, description="sessions of history a candidate needs")
+    min_sessions: int = Field(default=252, ge=60, le=MOST_SESSIONS, description="sessions of history a candidate needs")
     min_dollar_volume: float = Field(default=5_000_000, ge=0, description="median daily USD volume over 60 sessions")
     min_price: float = Field(default=5.0, ge=0, description="USD; applies to as-traded prices only")
     stale_after_sessions: int = Field(default=5, ge=1, description="a name without a bar for longer is dropped")
@@ -41,7 +44,7 @@ class UniverseParameters(_Group):
 class AllocationParameters(_Group):
     """The common constraints and the evidence that allocators read."""
 
-    lookback_returns: int = Field(default=252, ge=60)
+    lookback_returns: int = Field(default=252, ge=60, le=MOST_SESSIONS)
     min_returns: int = Field(default=60, ge=20)
     max_weight: float = Field(default=0.20, gt=0, le=1)
     min_cash: float = Field(default=0.02, ge=0, lt=1)

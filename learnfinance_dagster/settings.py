@@ -4,13 +4,14 @@ Each field is an environment variable with the prefix `LEARNFINANCE_`; nested on
 `LEARNFINANCE_ORDERS__MAX_TURNOVER=0.5`. Only `definitions.py` and the command line read this module.
 """
 
-from datetime import date
+import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.parameters import (
     AllocationParameters,
     OrderParameters,
@@ -40,13 +41,29 @@ class Settings(BaseSettings):
     initial_cash: int = Field(default=100_000, gt=0, description="USD each simulated account starts with")
     cost_bps_per_side: float = Field(default=5.0, ge=0)
     seed: int = 7
-    history_weeks: int = Field(default=60, ge=60, description="weeks of bars a Monday needs; assets read 60")
-    first_monday: date = date(2010, 1, 4)
     schedule_status: Literal["running", "stopped"] = "stopped"
     practice: PracticeParameters = PracticeParameters()
     universe: UniverseParameters = UniverseParameters()
     allocation: AllocationParameters = AllocationParameters()
     orders: OrderParameters = OrderParameters()
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """The settings that the environment spells out.
+
+        Raises:
+            ConfigurationError: a variable with our prefix names no setting: `LEARNFINANCE_TRADNG=off` must not trade.
+        """
+        prefix = "LEARNFINANCE_"
+        ours = [name.upper() for name in os.environ if name.upper().startswith(prefix)]
+        unknown = [name for name in ours if name.removeprefix(prefix).split("__")[0].lower() not in cls.model_fields]
+        unknown = [name for name in unknown if not name.startswith(f"{prefix}TEST_")]
+        if unknown:
+            msg = (
+                f"no such setting: {', '.join(sorted(unknown))}; the settings are {', '.join(sorted(cls.model_fields))}"
+            )
+            raise ConfigurationError(msg)
+        return cls()
 
     @property
     def market_name(self) -> str:

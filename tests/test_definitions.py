@@ -8,14 +8,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from pydantic import ValidationError
 
-from assets import allocation, trading, universe
 from learnfinance_dagster.commands.graph import PAGE, graph_page
 from learnfinance_dagster.definitions import defs
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.schemas.artifacts import FRAMES
-from learnfinance_dagster.settings import Settings
 
 GRAPH = defs.resolve_asset_graph()
 ASSETS = {key.path[-1]: GRAPH.get(key) for key in sorted(GRAPH.get_all_asset_keys())}
@@ -128,10 +125,3 @@ def test_the_window_of_a_monday_starts_at_its_decision():
 
 def test_the_picture_of_the_graph_is_up_to_date():
     assert PAGE.read_text(encoding="utf-8") == graph_page(), "run `make graph`"
-
-
-def test_settings_cannot_ask_for_less_history_than_the_assets_read():
-    longest = max(module.HISTORY_WEEKS for module in (allocation, trading, universe))
-    assert Settings(history_weeks=longest).history_weeks == longest
-    with pytest.raises(ValidationError, match="history_weeks"):
-        Settings(history_weeks=longest - 1)

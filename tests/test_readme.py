@@ -10,7 +10,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, flags=re.MULTILINE))
 FENCED = re.findall(r"```[a-z]*\n(.*?)```", README, flags=re.DOTALL)
-PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+TOLD = re.sub(r"[^\n]*:\n+```python\n.*?```", "", README, flags=re.DOTALL)
+"""Without examples and the lines that introduce them: an example shows a file that the reader would write."""
+PROSE = re.sub(r"```.*?```", "", TOLD, flags=re.DOTALL)
 QUOTED = re.findall(r"`([^`\n]+)`", PROSE)
 CODE = [*QUOTED, *(line for block in FENCED for line in block.splitlines())]
 NAMED_TARGETS = sorted({target for text in CODE for target in re.findall(r"\bmake ([a-z][a-z-]*)", text)})

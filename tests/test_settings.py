@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.parameters import AllocationParameters, UniverseParameters
 from learnfinance_dagster.settings import REPOSITORY, Settings
 
@@ -26,15 +27,21 @@ def test_without_a_word_everything_is_practice():
 def test_the_defaults_are_the_houses_rules():
     settings = Settings()
     assert (settings.allocation.max_weight, settings.allocation.min_cash) == (0.20, 0.02)
-    assert (settings.universe.top, settings.cost_bps_per_side, settings.first_monday) == (15, 5.0, date(2010, 1, 4))
+    assert (settings.universe.top, settings.cost_bps_per_side) == (15, 5.0)
 
 
 def test_a_variable_sets_its_field(monkeypatch):
     monkeypatch.setenv("LEARNFINANCE_TRADING", "off")
     monkeypatch.setenv("LEARNFINANCE_SEED", "11")
-    monkeypatch.setenv("LEARNFINANCE_FIRST_MONDAY", "2020-01-06")
+    monkeypatch.setenv("LEARNFINANCE_PRACTICE__LAST", "2020-01-06")
     settings = Settings()
-    assert (settings.trading, settings.seed, settings.first_monday) == ("off", 11, date(2020, 1, 6))
+    assert (settings.trading, settings.seed, settings.practice.last) == ("off", 11, date(2020, 1, 6))
+
+
+def test_a_misspelt_variable_is_refused_because_it_might_have_switched_trading_off(monkeypatch):
+    monkeypatch.setenv("LEARNFINANCE_TRADNG", "off")
+    with pytest.raises(ConfigurationError, match="LEARNFINANCE_TRADNG"):
+        Settings.from_environment()
 
 
 def test_two_underscores_lead_into_a_group(monkeypatch):
@@ -60,8 +67,6 @@ def test_a_misspelt_variable_of_a_group_is_refused(monkeypatch):
         ("MARKET_CLOCK", "tomorrow"),
         ("INITIAL_CASH", "0"),
         ("COST_BPS_PER_SIDE", "-1"),
-        ("HISTORY_WEEKS", "4"),
-        ("FIRST_MONDAY", "Monday"),
         ("ALLOCATION__MAX_WEIGHT", "1.5"),
         ("ALLOCATION__MIN_CASH", "1"),
         ("ORDERS__LIMIT_OFFSET", "0.5"),

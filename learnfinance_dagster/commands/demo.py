@@ -1,4 +1,4 @@
-"""`make demo`: the market's last complete Mondays, traded in order, and where to look afterwards."""
+"""`make demo` and `make monday`: the market's last complete Mondays, traded in order, and where to look afterwards."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from learnfinance_dagster.calendar import week_of
+from learnfinance_dagster.calendar import week_from_key, week_of
 from learnfinance_dagster.commands.running import run_monday
 from learnfinance_dagster.definitions import artifact_store, build, market_door
 from learnfinance_dagster.ports import MarketInfo
@@ -36,7 +36,7 @@ def last_complete_weeks(market: MarketInfo, count: int) -> list[Week]:
 def prepare() -> int:
     """Generate the market if absent, and initialise Dagster's storage once: several processes at once break it."""
     os.environ.setdefault("DAGSTER_HOME", str(REPOSITORY))
-    settings = Settings()
+    settings = Settings.from_environment()
     started = time.perf_counter()
     market = market_door(settings).open()
     say(
@@ -51,7 +51,7 @@ def demo() -> int:
     """Trade what has not been traded yet, then show the newest report."""
     started = time.perf_counter()
     prepare()
-    settings = Settings()
+    settings = Settings.from_environment()
     store, market = artifact_store(settings), market_door(settings).open()
     weeks = last_complete_weeks(market.info, WEEKS)
     todo = [week for week in weeks if not store.has("weekly_report", week.key)]
@@ -70,9 +70,19 @@ def demo() -> int:
     return 0
 
 
+def one_monday(key: str) -> int:
+    """Run the job for one week and show its report; a week that was traded is shown again."""
+    prepare()
+    settings, week = Settings.from_environment(), week_from_key(key)
+    if _trade(settings, [week]):
+        return 1
+    _show(settings, week)
+    return 0
+
+
 def _trade(settings: Settings, weeks: list[Week]) -> bool:
     """Run the job for each week in order; True when one failed."""
-    say(f"trading {len(weeks)} Mondays on paper (the first one fetches {settings.history_weeks} weeks of history) ...")
+    say(f"running {len(weeks)} Mondays on paper; the first fetches the history that is absent")
     job = build(settings).resolve_job_def("monday")
     with dg.DagsterInstance.get() as instance:
         for week in weeks:

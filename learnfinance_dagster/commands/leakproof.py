@@ -52,7 +52,7 @@ class Leak:
 
 def leakproof(key: str) -> int:
     """Check one week of the market that settings name; 0 when nothing leaks."""
-    week, settings = week_from_key(key), Settings()
+    week, settings = week_from_key(key), Settings.from_environment()
     market = market_door(settings).open()
     if not isinstance(market, DirectoryMarket):
         msg = "leakproof needs a market directory: only what lies in files can be spoilt"

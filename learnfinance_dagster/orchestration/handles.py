@@ -76,7 +76,6 @@ class Parameters:
     costs: CostModel
     initial_cash: Decimal
     seed: int
-    history_weeks: int
     armed: bool
     """Trading is switched on."""
     reveal_fills: bool

@@ -11,6 +11,8 @@ from learnfinance_dagster.values import Week
 warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy")  # pinned, and held by tests
 warnings.filterwarnings("ignore", message="Asset job .* varying BackfillPolicies")  # meant: a job runs week by week
 FIRST_MONDAY = date(2010, 1, 4)
+HISTORY_WEEKS = 60
+"""Weeks of bars that a Monday reads: 252 sessions of returns, and room for holidays and a halt."""
 WEEKLY = dg.WeeklyPartitionsDefinition(
     start_date=FIRST_MONDAY.isoformat(),
     timezone="Asia/Kolkata",
@@ -20,11 +22,11 @@ WEEKLY = dg.WeeklyPartitionsDefinition(
 )
 
 
-def history(weeks: int) -> dg.TimeWindowPartitionMapping:
-    """The week itself and the `weeks - 1` before it."""
+def history() -> dg.TimeWindowPartitionMapping:
+    """The week itself and the weeks of history before it."""
     with warnings.catch_warnings():  # the flag is beta; tests hold what we rely on: early weeks have shorter histories
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return dg.TimeWindowPartitionMapping(start_offset=1 - weeks, allow_nonexistent_upstream_partitions=True)
+        return dg.TimeWindowPartitionMapping(start_offset=1 - HISTORY_WEEKS, allow_nonexistent_upstream_partitions=True)
 
 
 def weeks_of(context: dg.AssetExecutionContext) -> list[Week]:

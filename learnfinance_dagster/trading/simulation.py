@@ -3,7 +3,8 @@
 What it does to an order on its session, in this order:
 1. a split of the name that day cancels the order: its quantity and limit speak of old shares;
 2. no bar (halt), or the name is delisted that day: it expires;
-3. sells before buys, each in the order they were sent; the open fills it if the limit allows, else the day's range at the limit, else it expires;
+3. sells before buys, each in the order they were sent; the open fills it if the limit allows, else the limit if the
+   day reached it, else it expires;
 4. a buy beyond the cash at hand is rejected.
 Dividends and delistings are paid on their ex-date, to the shares held the evening before, in that day's shares.
 """

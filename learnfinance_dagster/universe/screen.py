@@ -65,7 +65,11 @@ def screened_universe(week: Week, evidence: Evidence, parameters: UniverseParame
     table["held"] = table.index.isin(evidence.held)
     table = table.reset_index()
     facts = [_Facts(*row) for row in table[list(_Facts._fields)].itertuples(index=False, name=None)]
-    reasons = [next(_objections(each, week, evidence, parameters), "") for each in facts]
+    must_go = [next(_against_holding(each, week, parameters), "") for each in facts]
+    reasons = [
+        gone or next(_against_buying(each, evidence, parameters), "") for gone, each in zip(must_go, facts, strict=True)
+    ]
+    table["must_go"] = [bool(reason) for reason in must_go]
     table["reason"] = pd.Series(reasons, dtype="str")
     order = table[table["reason"] == ""].sort_values(["dollar_volume", "symbol"], ascending=[False, True]).index
     table["rank"] = 0
@@ -87,8 +91,8 @@ def _measured(bars: pd.DataFrame, candidates: Sequence[str]) -> pd.DataFrame:
     return out.fillna({"sessions": 0, "dollar_volume": 0.0}).astype({"sessions": "int64"})
 
 
-def _objections(facts: _Facts, week: Week, evidence: Evidence, parameters: UniverseParameters) -> Iterator[str]:
-    """The filters that a candidate fails, in the order of looking; only the first is sure to make sense."""
+def _against_holding(facts: _Facts, week: Week, parameters: UniverseParameters) -> Iterator[str]:
+    """Why a name may not even be kept by an account that holds it: it is not halal any more, or does not trade."""
     if facts.not_halal:
         yield facts.not_halal
     if facts.sessions == 0:
@@ -97,6 +101,10 @@ def _objections(facts: _Facts, week: Week, evidence: Evidence, parameters: Unive
         yield f"delisted on {facts.price_date}"
     if facts.price_date < sessions_back(week.last_session, parameters.stale_after_sessions):
         yield f"no bar since {facts.price_date}"
+
+
+def _against_buying(facts: _Facts, evidence: Evidence, parameters: UniverseParameters) -> Iterator[str]:
+    """The filters that a candidate with fresh bars fails, in the order of looking."""
     if facts.sessions < parameters.min_sessions:
         yield f"history of {facts.sessions} sessions is shorter than {parameters.min_sessions}"
     if evidence.members is not None and facts.symbol not in evidence.members:
@@ -108,15 +116,17 @@ def _objections(facts: _Facts, week: Week, evidence: Evidence, parameters: Unive
 
 
 def _decided(table: pd.DataFrame, top: int) -> pd.DataFrame:
-    """Fill `kept` and `reason`: the top ranks, and whatever is held; kept first, by rank, then symbol."""
+    """Fill `kept` and `reason`: the top ranks, and what is held and may stay; kept first, by rank, then symbol."""
     rank, held = table["rank"], table["held"]
+    stays = held & ~table["must_go"]
     passed = rank > 0
     chosen = passed & (rank <= top)
     reason = table["reason"].mask(passed, "rank " + rank.astype("str"))
     reason = reason.mask(chosen, reason + f" of the top {top}")
     reason = reason.mask(passed & ~chosen & ~held, reason + f" is below the top {top}")
     reason = reason.mask(held & ~chosen, "held; " + reason)
-    table = table.assign(kept=chosen | held, reason=reason, order=rank.where(passed, len(table) + 1))
+    reason = reason.mask(held & table["must_go"], reason + "; to be sold")
+    table = table.assign(kept=chosen | stays, reason=reason, order=rank.where(passed, len(table) + 1))
     ordered = table.sort_values(["kept", "order", "symbol"], ascending=[False, True, True], kind="stable")
     columns = ["symbol", "rank", "kept", "held", "reason", "sessions", "dollar_volume", "price", "price_date"]
     return ordered[[*columns, "max_weight"]].reset_index(drop=True)

@@ -26,7 +26,7 @@ def frames(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def settings():
-    return Settings(universe=UniverseParameters(top=8, min_dollar_volume=0, min_price=0), history_weeks=60)
+    return Settings(universe=UniverseParameters(top=8, min_dollar_volume=0, min_price=0))
 
 
 def test_no_artifact_of_a_monday_changes_when_everything_after_it_is_spoilt(settings, frames):

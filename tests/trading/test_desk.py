@@ -369,6 +369,19 @@ def test_what_was_pending_is_caught_up_on_the_next_monday_exactly(watched):
     assert watched.snapshot() == _after(ONE, TWO, THREE)
 
 
+def test_a_mark_that_is_caught_up_knows_nothing_of_the_dividends_since():
+    rows = flat({"A": 100}, date(2025, 2, 3), date(2025, 3, 14))
+    rows = [bar("A", row[1], 100.0, dividend=1.0) if row[1] == date(2025, 3, 5) else row for row in rows]
+    marks = []
+    for reveal in (True, False):
+        watched = Watched(frame(rows), cash_buffer=0.0, max_position=1.0)
+        for week in (ONE, TWO):
+            watched.monday(week, target(week, A=0.5), reveal=reveal)
+        marks.append(watched.ledger.marks("hrp", ONE.monday))
+    assert marks[0] == marks[1]
+    assert marks[0][0].nav < CASH < watched.desk.broker.account(TWO.as_of).cash + 100 * 490
+
+
 def test_what_was_pending_for_two_weeks_is_caught_up_too(watched):
     watched.monday(ONE, reveal=False)
     watched.monday(TWO, refusal=NO)

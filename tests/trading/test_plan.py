@@ -179,6 +179,12 @@ def test_a_name_without_a_weight_is_sold_out_even_when_the_position_is_tiny():
     assert by_name(found)["A"].qty == Decimal("0.0001"), "exits are exempt from dead-band and minimum"
 
 
+def test_a_sale_of_almost_everything_sells_no_more_than_is_held():
+    """Its value divided by a limit 2 % below the last price would be more shares than there are."""
+    found = plan(portfolio(5000, A=(50, 100)), weights(A=0.005), market(A=100))
+    assert by_name(found)["A"].qty == 50
+
+
 def test_a_weight_that_is_only_rounding_noise_is_an_exit():
     found = plan(portfolio(0, A=(50, 100), B=(50, 100)), weights(A=1e-9, B=1.0), market(A=100, B=100))
     assert by_name(found)["A"].qty == 50

@@ -180,10 +180,8 @@ def test_a_held_name_below_the_top_is_kept():
         (bars("B", days=DAYS[-30:]), "held; history of 30 sessions is shorter than 252"),
         (bars("B", price=1.0, volume=1e9), "held; price 1.00 below 5.00"),
         (bars("B", volume=1), "held; dollar volume 0.0 M below 5.0 M"),
-        (bars("B", days=DAYS[:-9]), f"held; no bar since {DAYS[-10]}"),
-        (bars("B").iloc[:0], "held; no bars in the source"),
     ],
-    ids=["history", "price", "volume", "stale", "absent"],
+    ids=["history", "price", "volume"],
 )
 def test_a_held_name_is_kept_with_the_filter_that_it_fails(frame, reason):
     found = row(screen(halal("A", "B"), bars("A"), frame, held={"B"}), "B")
@@ -196,13 +194,27 @@ def test_a_held_name_that_no_halal_fund_holds_any_more_takes_nobodys_rank():
     )
     assert row(table, "A")["reason"] == "rank 1 of the top 1"
     found = row(table, "B")
-    assert (found["kept"], found["rank"], found["reason"]) == (True, 0, "held; no longer in a halal fund")
+    assert (found["kept"], found["rank"]) == (False, 0)
+    assert found["reason"] == "held; no longer in a halal fund; to be sold"
     assert found["max_weight"] == 0.0
 
 
 def test_a_held_name_that_was_blocked_since_says_so():
     table = screen(halal("A", B="blocked by settings"), bars("A"), bars("B"), held={"B"})
-    assert row(table, "B")["reason"] == "held; blocked by settings"
+    assert row(table, "B")["reason"] == "held; blocked by settings; to be sold"
+    assert not row(table, "B")["kept"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (bars("B", days=DAYS[:-9]), f"held; no bar since {DAYS[-10]}; to be sold"),
+        (bars("B").iloc[:0], "held; no bars in the source; to be sold"),
+    ],
+)
+def test_a_held_name_that_does_not_trade_gets_no_weight_that_could_not_be_bought(frame, reason):
+    found = row(screen(halal("A", "B"), bars("A"), frame, held={"B"}), "B")
+    assert (found["kept"], found["reason"]) == (False, reason)
 
 
 def test_an_excluded_name_that_nobody_holds_is_no_candidate():
