@@ -12,14 +12,15 @@ import pandas as pd
 
 from assets.trading import STEPS
 from learnfinance_dagster.allocation.allocator import Allocator
-from learnfinance_dagster.calendar import week_from_key
+from learnfinance_dagster.calendar import sessions_back, week_from_key
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import stored_type
 from learnfinance_dagster.ports import Ledger, MarketInfo
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
-from learnfinance_dagster.values import EquityMark
+from learnfinance_dagster.trading.desk import FRESH_SESSIONS
+from learnfinance_dagster.values import EquityMark, Week
 
 SENDER = "LearnFinance <learnfinance@localhost>"
 READER = "reader@localhost"
@@ -68,7 +69,10 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
                 initial_cash=parameters.initial_cash,
                 universe=_universe(halal, screened),
                 accounts=sections,
-                warnings=_warnings(halal, source.info, source.members(week.as_of) is None, parameters),
+                warnings=(
+                    *_warnings(halal, source.info, source.members(week.as_of) is None, parameters),
+                    *_old_prices(sections, week),
+                ),
                 provenance=(("Software", _versions()),),
             )
             html = render_html(content)
@@ -126,6 +130,18 @@ def _warnings(halal: pd.DataFrame, market: MarketInfo, undated: bool, parameters
         found.append(f"The newest fund holdings known at the decision were {age} days old.")
     if undated and not any(text.startswith("survivorship") for text in market.caveats):
         found.append("survivorship: current constituents")
+    return tuple(found)
+
+
+def _old_prices(sections: Sequence[AccountSection], week: Week) -> tuple[str, ...]:
+    fresh = sessions_back(week.last_session, FRESH_SESSIONS)
+    found = [
+        f"{section.name} holds {position.symbol}, which has not traded since {position.price_date};"
+        " it is valued at that day's price and cannot be sold."
+        for section in sections
+        for position in section.portfolio.positions
+        if position.price_date < fresh
+    ]
     return tuple(found)
 
 

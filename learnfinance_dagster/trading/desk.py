@@ -19,6 +19,7 @@ from learnfinance_dagster.values import (
     Mode,
     OrderPlan,
     Portfolio,
+    Position,
     Submission,
     TargetWeights,
     Week,
@@ -79,7 +80,7 @@ class Desk:
             account=self.account,
             run_id=week.run_id,
             cash=account.cash,
-            positions=days.at_close(account.positions, week.last_session),
+            positions=self._remembering(days.at_close(account.positions, week.last_session), week),
             open_orders=len(account.open_orders),
             mode=decision.mode,
             note=decision.reason,
@@ -93,10 +94,24 @@ class Desk:
             account=self.account,
             run_id=week.run_id,
             cash=marks[-1].cash if marks else self.initial_cash,
-            positions=days.at_close({p.symbol: p.qty for p in held}, week.last_session),
+            positions=self._remembering(days.at_close({p.symbol: p.qty for p in held}, week.last_session), week),
             open_orders=0,
             mode=Mode.DRY_RUN,
             note=decision.reason,
+        )
+
+    def _remembering(self, positions: tuple[Position, ...], week: Week) -> tuple[Position, ...]:
+        """Names without a price in the window keep the newest one that the ledger recorded; they are not worthless."""
+        if all(position.price > 0 for position in positions):
+            return positions
+        marks = self.ledger.marks(self.account, week.monday - timedelta(days=7))
+        recorded = self.ledger.positions(self.account, f"paper:{marks[-1].monday}") if marks else ()
+        last = {position.symbol: position for position in recorded}
+        return tuple(
+            replace(p, price=last[p.symbol].price, price_date=last[p.symbol].price_date)
+            if p.price == 0 and p.symbol in last
+            else p
+            for p in positions
         )
 
     def _catch_up(self, week: Week, days: MarketDays) -> None:
@@ -179,7 +194,7 @@ class Desk:
             identities = [record.order.client_order_id for record in attempt.orders]
         account = self.broker.account(known_at)
         session = week.sessions[0]
-        positions = days.at_open(account.positions, session)
+        positions = self._remembering(days.at_open(account.positions, session), week)
         nav = account.cash + sum((position.market_value for position in positions), Decimal(0))
         mark = EquityMark(self.account, week.monday, session, nav, account.cash)
         self.ledger.record_outcome(self.account, week, self.broker.fills(identities), positions, mark)

@@ -71,9 +71,6 @@ def test_real_accounts_live_from_monday_to_monday(real):
             assert {position.symbol for position in real[0].read(f"{account}_portfolio", after).positions} == held
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a name without a bar for 60 days is marked at zero, and the account falls with it"
-)
 def test_a_held_name_whose_bars_ended_keeps_its_last_price(real):
     for account in ACCOUNTS:
         assert all(position.price > 0 for position in real[0].read(f"{account}_fills", MONDAYS[-1]).positions)
