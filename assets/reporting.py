@@ -135,13 +135,12 @@ def _warnings(halal: pd.DataFrame, market: MarketInfo, undated: bool, parameters
 
 def _old_prices(sections: Sequence[AccountSection], week: Week) -> tuple[str, ...]:
     fresh = sessions_back(week.last_session, FRESH_SESSIONS)
-    found = [
-        f"{section.name} holds {position.symbol}, which has not traded since {position.price_date};"
-        " it is valued at that day's price and cannot be sold."
-        for section in sections
-        for position in section.portfolio.positions
-        if position.price_date < fresh
-    ]
+    found = []
+    for section in sections:
+        stale = [p for p in section.portfolio.positions if p.price_date < fresh]
+        if stale:
+            names = ", ".join(f"{p.symbol} (price of {p.price_date})" for p in stale)
+            found.append(f"{section.name} holds names without recent bars; they cannot be sold: {names}.")
     return tuple(found)
 
 

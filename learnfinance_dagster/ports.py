@@ -134,8 +134,11 @@ class Attempt:
 
     @property
     def is_over(self) -> bool:
-        """It had orders, and every one is cancelled, expired or rejected: a new attempt may follow."""
-        return bool(self.orders) and all(record.status.is_dead for record in self.orders)
+        """It was skipped, or every one of its orders is dead: a new attempt may follow while the week lasts.
+
+        An attempt that needed no orders is not over: there is nothing to try again.
+        """
+        return bool(self.plan.skipped or self.orders) and all(record.status.is_dead for record in self.orders)
 
 
 class Ledger(Protocol):

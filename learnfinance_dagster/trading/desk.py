@@ -134,7 +134,8 @@ class Desk:
         decision = self.decide(week, refusal)
         if decision.recorded is not None:
             return decision.recorded.plan
-        context = PlanContext(decision.attempt, decision.mode, decision.reason, self.parameters, self.costs)
+        mode, reason = (Mode.DRY_RUN, portfolio.failure) if portfolio.failure else (decision.mode, decision.reason)
+        context = PlanContext(decision.attempt, mode, reason, self.parameters, self.costs)
         names = set(target.weights) | {position.symbol for position in portfolio.positions}
         known = {name: days.last_close(name, week.last_session) for name in names}
         prices = {name: LastPrice(*found) for name, found in known.items() if found is not None}

@@ -39,7 +39,7 @@ def submit(  # noqa: PLR0913 - who, where and what
         return _report(plan, None)
     with ledger.claim(plan.account, plan.run_id):
         attempt = ledger.latest_attempt(plan.account, plan.run_id)
-        if (attempt is None or attempt.number < plan.attempt) and not plan.skipped and not refusal:
+        if (attempt is None or attempt.number < plan.attempt) and not refusal:
             ledger.record_intent(portfolio, plan)
             attempt = ledger.latest_attempt(plan.account, plan.run_id)
         if attempt is not None:

@@ -101,10 +101,13 @@ def test_the_report_names_every_failure(hurt, traded, words):
     assert len(stored["weekly_report"].accounts) == 4
 
 
-def test_only_the_healthy_account_has_an_attempt(hurt, traded):
+def test_only_the_healthy_account_has_orders(hurt, traded):
     ledger, run_id = SqlLedgerDoor(f"sqlite:///{hurt[0].root / 'ledger.sqlite'}").open(), f"paper:{traded.next_week}"
     accounts = ("hrp", "equal_weight", "broken", "busy")
-    assert [account for account in accounts if ledger.latest_attempt(account, run_id)] == ["hrp"]
+    attempts = {account: ledger.latest_attempt(account, run_id) for account in accounts}
+    assert [account for account, attempt in attempts.items() if attempt and attempt.orders] == ["hrp"]
+    assert attempts["equal_weight"] is None, "an account that cannot be read has nothing to record"
+    assert attempts["broken"].plan.skipped.startswith("no weights: "), "a skip is remembered"
 
 
 def spoil_weights(house, week):

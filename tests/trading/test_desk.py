@@ -227,10 +227,9 @@ def test_an_earlier_monday_that_was_traded_is_shown_as_it_was(watched):
 
 
 def test_an_old_weeks_end_is_never_written_from_a_later_account(watched):
-    """A plan that was skipped, and whose session was not known yet, came to be settled after the next Monday."""
-    skipped = replace(WANTED[ONE], failure="no returns")
-    _, plan, _, fate = watched.monday(ONE, skipped, reveal=False)
-    assert fate.pending == "orders wait for the open of 2025-03-03"
+    """A plan that was never submitted came to be settled after the next Monday."""
+    days = days_of(BARS, ONE.last_session)
+    plan = watched.desk.plan(ONE, watched.desk.portfolio(ONE, days, ""), WANTED[ONE], days, "")
     watched.monday(TWO)
     before = watched.snapshot()
 
@@ -326,9 +325,11 @@ def test_an_account_with_open_orders_is_skipped(watched):
     portfolio, plan, submission, fate = watched.monday(ONE)
     assert (portfolio.open_orders, plan.skipped) == (1, "1 orders are still open at the broker")
     assert (plan.orders, submission.accepted, fate.orders) == ((), (), ())
-    assert watched.ledger.latest_attempt("hrp", ONE.run_id) is None
     assert list(watched.store.load().orders) == ["by-hand"]
     assert fate.mark is not None, "the account lives on, and is marked"
+    before = watched.snapshot()
+    assert watched.monday(ONE) == (portfolio, plan, submission, fate), "a skip is remembered, and shown again"
+    assert watched.snapshot() == before
     assert watched.monday(TWO)[1].orders, "next week it trades again"
 
 
