@@ -1,6 +1,6 @@
 """A ledger that lives as long as its process: for replays of many years, and for tests."""
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -46,6 +46,10 @@ class _Attempt:
         return Attempt(self.plan.attempt, self.portfolio, self.plan, tuple(self.orders))
 
 
+def _monday(mark: EquityMark) -> date:
+    return mark.monday
+
+
 class _Account:
     """What is remembered of one account."""
 
@@ -56,8 +60,8 @@ class _Account:
         """client_order_id → its attempt's orders, and its place among them."""
         self.outcomes: dict[str, Outcome] = {}
         """By run id."""
-        self.settled: list[date] = []
-        """Mondays with an outcome, sorted: a replay asks for the newest one every week."""
+        self.marks: list[EquityMark] = []
+        """Of every outcome, oldest first: a replay asks for them every week."""
 
     def latest(self, run_id: str) -> Attempt | None:
         attempts = self.attempts.get(run_id)
@@ -146,8 +150,8 @@ class MemoryLedger:
         book = self._accounts[account]
         outcome = Outcome(tuple(fills), tuple(positions), mark)
         check_outcome(account, week, outcome, book.order_ids(week.run_id))
-        if week.run_id not in book.outcomes:
-            insort(book.settled, week.monday)
+        at = bisect_left(book.marks, week.monday, key=_monday)
+        book.marks[at : at + (week.run_id in book.outcomes)] = [mark]
         book.outcomes[week.run_id] = outcome
 
     def fills(self, account: str, run_id: str) -> tuple[Fill, ...]:
@@ -164,13 +168,13 @@ class MemoryLedger:
         """Symbols that any account held after its newest recorded week before `monday`."""
         held: set[str] = set()
         for book in list(self._accounts.values()):
-            earlier = bisect_left(book.settled, monday)
+            earlier = bisect_left(book.marks, monday, key=_monday)
             if earlier:
-                newest = book.outcomes[run_of(book.settled[earlier - 1])]
+                newest = book.outcomes[run_of(book.marks[earlier - 1].monday)]
                 held.update(position.symbol for position in newest.positions if position.qty > 0)
         return frozenset(held)
 
     def marks(self, account: str, until: date) -> tuple[EquityMark, ...]:
         """Equity marks up to and including the week of `until`, oldest first."""
-        book = self._accounts[account]
-        return tuple(book.outcomes[run_of(monday)].mark for monday in book.settled[: bisect_right(book.settled, until)])
+        marks = self._accounts[account].marks
+        return tuple(marks[: bisect_right(marks, until, key=_monday)])

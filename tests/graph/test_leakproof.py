@@ -20,7 +20,9 @@ WEEK = week_of(date(2020, 5, 4))
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory):
     folder = tmp_path_factory.mktemp("market") / "practice"
-    ensure(folder, PracticeSpec(seed=3, symbols=20, first=date(2019, 1, 7), last=date(2020, 12, 31), signal_strength=0.15))
+    ensure(
+        folder, PracticeSpec(seed=3, symbols=20, first=date(2019, 1, 7), last=date(2020, 12, 31), signal_strength=0.15)
+    )
     return load(folder)
 
 
