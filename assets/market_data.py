@@ -6,12 +6,12 @@ import dagster as dg
 import pandas as pd
 
 from learnfinance_dagster.calendar import mondays_between, week_of
-from learnfinance_dagster.errors import LookAheadError
+from learnfinance_dagster.errors import DataError, LookAheadError
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor
 from learnfinance_dagster.orchestration.partitions import FIRST_MONDAY, HISTORY_WEEKS, WEEKLY, weeks_of
 from learnfinance_dagster.orchestration.tables import column_schema
-from learnfinance_dagster.ports import Market
+from learnfinance_dagster.ports import Market, MarketInfo
 from learnfinance_dagster.schemas.artifacts import DailyBars
 from learnfinance_dagster.values import Week
 
@@ -38,6 +38,7 @@ def daily_bars(
     with translated(context):
         source = market.open()
         asked = weeks_of(context)
+        _check_span(source.info, asked)
         missing = _missing_history(asked[0], artifacts, HISTORY_WEEKS)
         bars = _fetch(source, [*missing, *asked])
         parts = dict(list(bars.groupby("week", sort=False)))
@@ -62,6 +63,17 @@ def daily_bars(
         }
     )
     return out
+
+
+def _check_span(market: MarketInfo, weeks: list[Week]) -> None:
+    """A week that the market does not reach must not pass for a week in which nothing could be bought."""
+    for week in (weeks[0], weeks[-1]):
+        if not market.first_session <= week.last_session <= market.last_session:
+            msg = (
+                f"{market.name} holds {market.first_session} to {market.last_session};"
+                f" the week {week.key} needs bars up to {week.last_session}"
+            )
+            raise DataError(msg)
 
 
 def _missing_history(first: Week, artifacts: Artifacts, count: int) -> list[Week]:
