@@ -16,7 +16,7 @@ from learnfinance_dagster.calendar import sessions_back, week_from_key
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
-from learnfinance_dagster.orchestration.tables import stored_type
+from learnfinance_dagster.orchestration.tables import png, stored_type
 from learnfinance_dagster.ports import Ledger, MarketInfo
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
 from learnfinance_dagster.trading.desk import FRESH_SESSIONS
@@ -54,7 +54,7 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
         **found: Any,
     ) -> dg.MaterializeResult:
         from learnfinance_dagster.reporting.eml import render_eml
-        from learnfinance_dagster.reporting.html import render_html
+        from learnfinance_dagster.reporting.html import picture, render_html
         from learnfinance_dagster.reporting.text import comparison_table, render_text
         from learnfinance_dagster.reporting.wording import subject
 
@@ -77,8 +77,10 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
             )
             html = render_html(content)
             eml, page = outbox.put(f"weekly-{week.key}", render_eml(content, SENDER, (READER,)), html)
+        curve = picture(content)
         metadata = {
             "subject": subject(content),
+            **({"equity_curves": png(curve)} if curve else {}),
             "eml": dg.MetadataValue.path(str(eml)),
             "html": dg.MetadataValue.path(str(page)),
             "comparison": dg.MetadataValue.md(f"```\n{comparison_table(content)}\n```"),

@@ -14,7 +14,7 @@ from learnfinance_dagster.universe.halal import halal_universe as merge_holdings
 from learnfinance_dagster.universe.screen import Evidence
 from learnfinance_dagster.universe.screen import screened_universe as screen
 
-SHOWN = 40
+SHOWN = 16
 """Rows of a table in the UI; the rest is in the file."""
 
 

@@ -82,7 +82,7 @@ def one_monday(key: str) -> int:
 
 def _trade(settings: Settings, weeks: list[Week]) -> bool:
     """Run the job for each week in order; True when one failed."""
-    say(f"running {len(weeks)} Mondays on paper; the first fetches the history that is absent")
+    say("on paper; the first Monday fetches the history that is absent")
     job = build(settings).resolve_job_def("monday")
     with dg.DagsterInstance.get() as instance:
         for week in weeks:

@@ -1,5 +1,6 @@
 """Tables and schemas as the web UI shows them."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -23,6 +24,11 @@ def column_schema(model: type[pa.DataFrameModel]) -> dg.TableSchema:
 def stored_type(name: str, *kinds: type) -> dg.DagsterType:
     """The type of an asset that stores one of `kinds`; Dagster wants one object per name."""
     return dg.PythonObjectDagsterType(kinds, name)
+
+
+def png(picture: bytes) -> dg.MetadataValue:
+    """A picture, shown in the UI behind a click."""
+    return dg.MetadataValue.md(f"![picture](data:image/png;base64,{b64encode(picture).decode()})")
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:

@@ -1,6 +1,7 @@
 """What a weekly report says: the week's facts for every account, and the numbers that follow from them alone."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -15,6 +16,8 @@ from learnfinance_dagster.values import (
     TargetWeights,
     Week,
 )
+
+A_WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,17 @@ class AccountSection:
         return float(cash / self.nav) if self.nav > 0 else None
 
     @property
-    def week_return(self) -> float | None:
+    def since_last_mark(self) -> float | None:
         """Newest mark over the one before, minus one: net of costs, open to open; None with fewer than two marks."""
         if len(self.marks) < 2 or self.marks[-2].nav <= 0:  # noqa: PLR2004 - a return needs two marks
             return None
         return float(self.marks[-1].nav / self.marks[-2].nav) - 1.0
+
+    @property
+    def week_return(self) -> float | None:
+        """The return since the Monday before; None when that Monday was not marked: two years are no week."""
+        known = self.since_last_mark
+        return known if known is not None and self.marks[-1].monday - self.marks[-2].monday == A_WEEK else None
 
     def total_return(self, initial_cash: Decimal) -> float | None:
         """Newest mark over the initial cash, minus one; None before the first mark."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -104,8 +104,7 @@ def _dress(axes: "Axes", lines: Sequence[Curve], start: float, theme: Theme) -> 
     from matplotlib.ticker import MaxNLocator
 
     days = sorted({day for line in lines for day in line.days})
-    stride = -(-len(days) // MOST_DATES)
-    ticks = days[::-1][::stride][::-1]
+    ticks = _spaced(days, (days[-1] - days[0]) / MOST_DATES)
     name = month if (days[-1] - days[0]).days > LONG else short_day
     axes.set_xticks([day.toordinal() for day in ticks], [name(day) for day in ticks])
     low, high = min(start, *(min(line.navs) for line in lines)), max(start, *(max(line.navs) for line in lines))
@@ -118,6 +117,15 @@ def _dress(axes: "Axes", lines: Sequence[Curve], start: float, theme: Theme) -> 
     axes.set_axisbelow(True)
     for side in axes.spines.values():
         side.set_visible(False)
+
+
+def _spaced(days: Sequence[date], gap: timedelta) -> list[date]:
+    """The newest day, and those before it that leave room for each other's names."""
+    kept = [days[-1]]
+    for day in reversed(days[:-1]):
+        if kept[-1] - day >= gap:
+            kept.append(day)
+    return kept[::-1]
 
 
 def _name_ends(axes: "Axes", lines: Sequence[Curve], start: float, theme: Theme) -> None:

@@ -110,9 +110,11 @@ def _long_run(report: WeeklyReport) -> str:
 
 
 def span(section: AccountSection) -> str:
-    """The opens between which the newest weekly return was earned."""
+    """The opens between which the newest return was earned; where no week lies between them, also that return."""
     if len(section.marks) < 2:  # noqa: PLR2004 - a span needs two ends
         return ""
+    if section.week_return is None:
+        return f"{signed_percent(section.since_last_mark)} since the mark of {day(section.marks[-2].session)}"
     return f"{short_day(section.marks[-2].session)} → {short_day(section.marks[-1].session)}"
 
 

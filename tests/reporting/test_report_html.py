@@ -98,6 +98,18 @@ def test_returns_and_drawdown_follow_from_the_marks(make_section):
     assert section.drawdown(Decimal(100_000)) == pytest.approx(0.10)
 
 
+def test_a_return_over_two_years_is_never_called_a_week(make_report, make_section):
+    """Somebody who trades single Mondays years apart read of the `better week: +61.68 %`."""
+    section = make_section(weeks=3)
+    first, _, last = section.marks
+    section = replace(section, marks=(replace(first, nav=Decimal(50_000)), replace(last, nav=Decimal(100_000))))
+    assert section.week_return is None
+    assert section.since_last_mark == pytest.approx(1.0)
+    text = Reader(render_html(make_report(section))).text
+    assert "+100.00 % since the mark of" in text.replace("\xa0", " ")
+    assert "the better week" not in text
+
+
 def test_an_account_in_its_first_week_has_no_return_and_no_curve(make_report, make_section):
     page = Reader(render_html(make_report(make_section(weeks=1))))
     assert make_section(weeks=1).week_return is None
