@@ -178,7 +178,9 @@ def _submission_asset(account: str) -> dg.AssetsDefinition:
         counter = floor.counter(context, account)
         outcome = isolated(
             context,
-            lambda: counter.desk.submit(counter.week, portfolio, order_plan, counter.refusal),
+            lambda: counter.desk.submit(
+                counter.week, portfolio, order_plan, counter.refusal, read_only=counter.read_only
+            ),
             lambda failure: Submission(
                 account, order_plan.run_id, order_plan.attempt, order_plan.mode, failure, (), {}
             ),
@@ -223,7 +225,7 @@ def _fills_asset(account: str) -> dg.AssetsDefinition:
             source = market.open()
             known_at = floor.revealed(counter, source.info)
             days = _marking_days(source, counter, known_at, order_plan)
-            return counter.desk.settle(counter.week, order_plan, days, known_at)
+            return counter.desk.settle(counter.week, order_plan, days, known_at, read_only=counter.read_only)
 
         def stand_in(failure: str) -> FillReport:
             plan = order_plan

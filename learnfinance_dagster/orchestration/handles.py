@@ -14,7 +14,7 @@ from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.parameters import AllocationParameters, OrderParameters, UniverseParameters
 from learnfinance_dagster.ports import Broker, BrokerClock, Ledger, Market, MarketInfo
 from learnfinance_dagster.trading.desk import Desk
-from learnfinance_dagster.trading.guard import RunFacts, refusal
+from learnfinance_dagster.trading.guard import RunFacts, read_only, refusal
 from learnfinance_dagster.values import Week
 
 LIVE_JOB = "monday"
@@ -89,6 +89,8 @@ class Counter:
     desk: Desk
     week: Week
     refusal: str
+    read_only: str
+    """Why the run may not touch the account's memory at all; empty for the live job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ class TradingFloor:
         broker = self.brokers.open(account)
         p = self.parameters
         desk = Desk(account, broker, self.ledger.open(), p.costs, p.orders, p.initial_cash)
-        return Counter(desk, week, refusal(self.facts(context), week, broker.clock, armed=p.armed))
+        facts = self.facts(context)
+        return Counter(desk, week, refusal(facts, week, broker.clock, armed=p.armed), read_only(facts))
 
     def facts(self, context: dg.AssetExecutionContext) -> RunFacts:
         """What the guard wants to know about this run. A job's name, unlike a tag, is not free to set."""

@@ -12,7 +12,7 @@ from learnfinance_dagster.trading.attempts import Decision, Memory, decide
 from learnfinance_dagster.trading.guard import CLOSED
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.plan import LastPrice, Market, PlanContext, plan_orders
-from learnfinance_dagster.trading.submit import reconcile, submit
+from learnfinance_dagster.trading.submit import reconcile, shown, submit
 from learnfinance_dagster.values import (
     EquityMark,
     FillReport,
@@ -142,11 +142,18 @@ class Desk:
         market = Market(prices, sessions_back(week.last_session, FRESH_SESSIONS))
         return plan_orders(portfolio, target, market, context)
 
-    def submit(self, week: Week, portfolio: Portfolio, plan: OrderPlan, refusal: str) -> Submission:
-        """Send what is planned and not yet sent (see `submit.submit`)."""
+    def submit(
+        self, week: Week, portfolio: Portfolio, plan: OrderPlan, refusal: str, *, read_only: str = ""
+    ) -> Submission:
+        """Send what is planned and not yet sent (see `submit.submit`); with `read_only`, show what is recorded."""
+        if read_only:
+            recorded = self.ledger.latest_attempt(self.account, week.run_id) if plan.mode is Mode.LIVE else None
+            return shown(plan, recorded)
         return submit(self.broker, self.ledger, week, portfolio, plan, refusal)
 
-    def settle(self, week: Week, plan: OrderPlan, days: MarketDays, known_at: datetime) -> FillReport:
+    def settle(
+        self, week: Week, plan: OrderPlan, days: MarketDays, known_at: datetime, *, read_only: str = ""
+    ) -> FillReport:
         """The fate of the week's orders as of `known_at`, and the equity mark at the week's first open.
 
         Args:
@@ -154,13 +161,14 @@ class Desk:
             plan: what was planned.
             days: bars up to the first session, as far as known at `known_at`.
             known_at: how far the market may be looked at.
+            read_only: why this run may write nothing; a week without a mark then stays pending.
         """
         if plan.mode is not Mode.LIVE:
             return self._no_fate(plan, "dry run: nothing was sent")
         marks = self.ledger.marks(self.account, date.max)
         mark = next((mark for mark in reversed(marks) if mark.monday == week.monday), None)
         if mark is None:
-            pending = self._why_pending(week, marks, known_at)
+            pending = read_only or self._why_pending(week, marks, known_at)
             if pending:
                 return self._no_fate(plan, pending)
             mark = self._record_outcome(week, days, known_at)

@@ -25,6 +25,15 @@ class RunFacts:
     """The wall clock, UTC."""
 
 
+def read_only(facts: RunFacts) -> str:
+    """Why this run may not even write down what became of earlier orders; empty for the live job."""
+    if not facts.live_job:
+        return "only the job 'monday' trades; this run is research"
+    if facts.backfill:
+        return "back-fills never trade"
+    return ""
+
+
 def refusal(facts: RunFacts, week: Week, clock: BrokerClock, *, armed: bool) -> str:
     """Why this run may not submit orders for this week; empty when it may.
 
@@ -33,10 +42,8 @@ def refusal(facts: RunFacts, week: Week, clock: BrokerClock, *, armed: bool) -> 
     """
     if not armed:
         return "trading is switched off (LEARNFINANCE_TRADING=off)"
-    if not facts.live_job:
-        return "only the job 'monday' trades; this run is research"
-    if facts.backfill:
-        return "back-fills never trade"
+    if (reason := read_only(facts)) != "":
+        return reason
     if week.first_open is None:
         return CLOSED
     if clock is BrokerClock.WALL:

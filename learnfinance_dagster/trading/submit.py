@@ -36,7 +36,7 @@ def submit(  # noqa: PLR0913 - who, where and what
         TransientError: some orders' arrival is unknown; running again looks them up.
     """
     if plan.mode is not Mode.LIVE:
-        return _report(plan, None)
+        return shown(plan, None)
     with ledger.claim(plan.account, plan.run_id):
         attempt = ledger.latest_attempt(plan.account, plan.run_id)
         if (attempt is None or attempt.number < plan.attempt) and not refusal:
@@ -45,7 +45,7 @@ def submit(  # noqa: PLR0913 - who, where and what
         if attempt is not None:
             _send_intended(broker, ledger, week, attempt, refusal)
             attempt = ledger.latest_attempt(plan.account, plan.run_id)
-    return _report(plan, attempt)
+    return shown(plan, attempt)
 
 
 def _send_intended(broker: Broker, ledger: Ledger, week: Week, attempt: Attempt, refusal: str) -> None:
@@ -82,7 +82,8 @@ def _bring(broker: Broker, week: Week, record: OrderRecord, refusal: str) -> Ord
         return known
 
 
-def _report(plan: OrderPlan, attempt: Attempt | None) -> Submission:
+def shown(plan: OrderPlan, attempt: Attempt | None) -> Submission:
+    """What the ledger knows of the plan's submission."""
     orders = attempt.orders if attempt else ()
     return Submission(
         account=plan.account,

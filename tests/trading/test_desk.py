@@ -342,6 +342,22 @@ def test_an_account_that_could_not_be_read_trades_nothing(watched):
     assert watched.ledger.latest_attempt("hrp", ONE.run_id) is None
 
 
+def test_a_research_run_after_a_crash_leaves_the_orders_to_the_next_live_run(watched):
+    """The live run died between intent and send; a try in between cancelled its orders in the ledger."""
+    days = days_of(BARS, ONE.last_session)
+    portfolio = watched.desk.portfolio(ONE, days, "")
+    plan = watched.desk.plan(ONE, portfolio, WANTED[ONE], days, "")
+    watched.ledger.record_intent(portfolio, plan)
+    before = watched.snapshot()
+
+    seen = watched.desk.submit(ONE, portfolio, plan, "research", read_only="research")
+    fate = watched.desk.settle(ONE, plan, days_of(BARS, ONE.sessions[0]), ONE.first_close, read_only="research")
+
+    assert (seen.accepted, fate.pending, watched.snapshot()) == ((), "research", before)
+    _, _, submission, fate = watched.monday(ONE)
+    assert (submission.attempt, len(submission.accepted), len(fate.fills)) == (1, 3, 3)
+
+
 # ---- fate that comes later -----------------------------------------------------------------------------------------
 
 
