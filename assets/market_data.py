@@ -41,15 +41,10 @@ def daily_bars(
         _check_span(source.info, asked)
         missing = _missing_history(asked[0], artifacts, HISTORY_WEEKS)
         bars = _fetch(source, [*missing, *asked])
-        parts = dict(list(bars.groupby("week", sort=False)))
-        for week in missing:
-            rows = parts.get(week.key, bars.iloc[:0]).reset_index(drop=True)
-            artifacts.write("daily_bars", week.key, rows)
-            event = dg.AssetMaterialization("daily_bars", partition=week.key, metadata={"dagster/row_count": len(rows)})
-            context.log_event(event)
+        is_asked = bars["week"].isin({week.key for week in asked})
         if missing:
-            context.log.info("filled %d missing weeks of history, from %s", len(missing), missing[0].key)
-    out = bars[bars["week"].isin({week.key for week in asked})].reset_index(drop=True)
+            _fill_history(context, artifacts, [week.key for week in missing], bars[~is_asked])
+    out = bars[is_asked].reset_index(drop=True)
     context.add_output_metadata(
         {
             "dagster/row_count": len(out),
@@ -63,6 +58,17 @@ def daily_bars(
         }
     )
     return out
+
+
+def _fill_history(
+    context: dg.AssetExecutionContext, artifacts: Artifacts, weeks: list[str], bars: pd.DataFrame
+) -> None:
+    """Store weeks that this run was not asked for but needs, and tell Dagster that they are there."""
+    stored = artifacts.write_weeks("daily_bars", weeks, bars[bars["week"].isin(weeks)])
+    for week, rows in stored.items():
+        event = dg.AssetMaterialization("daily_bars", partition=week, metadata={"dagster/row_count": rows})
+        context.log_event(event)
+    context.log.info("filled %d missing weeks of history, from %s", len(weeks), weeks[0])
 
 
 def _check_span(market: MarketInfo, weeks: list[Week]) -> None:

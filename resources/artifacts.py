@@ -1,6 +1,6 @@
 """The artifact store: one file per asset and week, checked when written and when read, and Dagster's door to it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,32 @@ class ArtifactStore:
         write_atomic(path, content)
         return path
 
+    def write_weeks(self, asset: str, weeks: Sequence[str], artifacts: Any) -> dict[str, int]:
+        """Check and store the artifacts of many weeks: a frame with a `week` column, or a dict of values by week.
+
+        Returns:
+            Week → rows stored (1 for a value).
+
+        Raises:
+            DataError: something does not fit, or belongs to another week; nothing is stored.
+        """
+        if asset not in self.frames:
+            parts = dict(artifacts)
+        else:
+            artifacts = self._checked(asset, _span(list(weeks)), artifacts)
+            parts = dict(list(artifacts.groupby("week", sort=False)))
+        unknown = set(parts) - set(weeks)
+        if unknown:
+            msg = f"{asset} returned weeks that were not asked for: {sorted(unknown)[:3]}"
+            raise DataError(msg)
+        for week in weeks:
+            if asset in self.frames:
+                parts.setdefault(week, artifacts.iloc[:0])
+                write_atomic(self.path(asset, week), _parquet(parts[week]))
+            else:
+                self.write(asset, week, parts[week])
+        return {week: len(parts[week]) if asset in self.frames else 1 for week in weeks}
+
     def read(self, asset: str, weeks: Iterable[str]) -> Any:
         """One value, or the frames of all weeks below each other.
 
@@ -57,8 +83,8 @@ class ArtifactStore:
         missing = [week for week in weeks if not self.has(asset, week)]
         if missing:
             msg = (
-                f"{asset} has no artifact for {_span(missing)}: materialize it first "
-                f"(dagster asset materialize --select {asset} --partition {missing[-1]} -w workspace.yaml)"
+                f"{asset} has no artifact for {_span(missing)}: materialize it first (dagster asset materialize"
+                f" -m learnfinance_dagster.definitions --select {asset} --partition {missing[-1]})"
             )
             raise ConfigurationError(msg)
         if asset in self.frames:
@@ -123,14 +149,8 @@ class ArtifactIOManager(dg.IOManager):
         if len(weeks) == 1:
             path = self._store.write(asset, weeks[0], obj)
             context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
-            return
-        parts = obj if asset not in self._store.frames else dict(list(obj.groupby("week", sort=False)))
-        unknown = set(parts) - set(weeks)
-        if unknown:
-            msg = f"{asset} returned weeks that were not asked for: {sorted(unknown)[:3]}"
-            raise DataError(msg)
-        for week in weeks:
-            self._store.write(asset, week, parts[week] if week in parts else obj.iloc[:0])
+        else:
+            self._store.write_weeks(asset, weeks, obj)
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read an upstream artifact for the weeks that the partition mapping names."""

@@ -1,6 +1,6 @@
 """What assets receive from the composition root: ports behind doors that open when first used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -53,8 +53,8 @@ class Artifacts(Protocol):
         """Whether it was ever stored."""
         ...
 
-    def write(self, asset: str, week: str, artifact: object) -> Path:
-        """Check and store one artifact."""
+    def write_weeks(self, asset: str, weeks: Sequence[str], artifacts: object) -> dict[str, int]:
+        """Check and store the artifacts of many weeks; week → rows stored."""
         ...
 
 
