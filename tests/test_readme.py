@@ -36,3 +36,23 @@ def test_a_make_target_of_the_readme_exists(target):
 def test_a_file_of_the_readme_exists(name):
     nested = "/" not in name and any(ROOT.glob(f"[!.]*/**/{name}"))
     assert nested or (ROOT / name).exists(), f"{name} is named in README.md"
+
+
+def test_the_allocator_of_the_readme_is_an_allocator():
+    """What the reader is told to write works when it is written."""
+    import numpy as np
+    import pandas as pd
+
+    from learnfinance_dagster.allocation.allocator import AllocationInputs, allocate
+    from learnfinance_dagster.calendar import week_from_key
+    from learnfinance_dagster.parameters import AllocationParameters
+
+    [code] = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    written: dict = {}
+    exec(compile(code, "README.md", "exec"), written)  # noqa: S102 - the reader would run it too
+    names = tuple("ABCDEFG")
+    moves = np.random.default_rng(7).normal(scale=[0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07], size=(260, len(names)))
+    inputs = AllocationInputs(week_from_key("2025-12-22"), names, pd.DataFrame(moves, columns=list(names)), seed=7)
+    target = allocate(written["INVERSE_VOLATILITY"], inputs, AllocationParameters())
+    assert target.raw_weights["A"] > target.raw_weights["B"] > target.raw_weights["G"] > 0
+    assert target.cash >= 0.02

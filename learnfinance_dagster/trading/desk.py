@@ -164,7 +164,7 @@ class Desk:
             read_only: why this run may write nothing; a week without a mark then stays pending.
         """
         if plan.mode is not Mode.LIVE:
-            return self._no_fate(plan, "dry run: nothing was sent")
+            return self._no_fate(plan, f"dry run, nothing was sent: {plan.mode_reason}")
         marks = self.ledger.marks(self.account, date.max)
         mark = next((mark for mark in reversed(marks) if mark.monday == week.monday), None)
         if mark is None:

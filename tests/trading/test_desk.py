@@ -154,7 +154,7 @@ def test_a_dry_run_computes_everything_and_touches_nothing(watched):
     assert {value.mode for value in (portfolio, plan, submission, fate)} == {Mode.DRY_RUN}
     assert (plan.mode_reason, submission.mode_reason, portfolio.note) == (NO, NO, NO)
     assert (len(plan.orders), submission.accepted, submission.refused) == (3, (), {})
-    assert (fate.mark, fate.fills, fate.pending) == (None, (), "dry run: nothing was sent")
+    assert (fate.mark, fate.fills, fate.pending) == (None, (), f"dry run, nothing was sent: {NO}")
 
 
 def test_a_dry_run_between_two_mondays_changes_neither(watched):
