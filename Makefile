@@ -5,7 +5,6 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-
 .PHONY: help demo monday test check lint format types walls graph ui bench leakproof clean
 .DEFAULT_GOAL := help
 
@@ -39,7 +38,7 @@ test: .venv/.dev ## the tests
 check: .venv/.dev lint types walls ## everything that CI runs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=95 $(ARGS)
 
-lint: .venv/.dev
+lint: .venv/.dev ## ruff: rules and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
@@ -47,10 +46,10 @@ format: .venv/.dev ## rewrite the code in the house's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-types: .venv/.dev
+types: .venv/.dev ## pyright
 	@$(BIN)/pyright
 
-walls: .venv/.dev
+walls: .venv/.dev ## who may import whom
 	@$(BIN)/lint-imports
 
 graph: .venv/.run ## rewrite docs/graph.md after a change of the asset graph

@@ -22,7 +22,7 @@ import pandas as pd
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from learnfinance_dagster.calendar import mondays_between, sessions_between, week_of  # noqa: E402 - as above
+from learnfinance_dagster.calendar import mondays_between, sessions_between, week_of  # noqa: E402 - the path comes first
 from learnfinance_dagster.costs import CostModel  # noqa: E402
 from learnfinance_dagster.parameters import OrderParameters  # noqa: E402
 from learnfinance_dagster.ports import Ledger  # noqa: E402

@@ -1,4 +1,4 @@
-"""The composition root: the only module that reads settings and sees assets and resources together."""
+"""The composition root: turns settings into adapters; the only module that sees assets and resources together."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

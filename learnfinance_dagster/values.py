@@ -70,8 +70,6 @@ class Mode(StrEnum):
     """Orders are recorded and sent."""
     DRY_RUN = "dry_run"
     """Everything is computed, nothing is sent or recorded in the ledger."""
-    RECORDED = "recorded"
-    """The ledger already holds this week: it is shown again, and nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Adapters: one folder per port of `learnfinance_dagster.ports`, one file per vendor."""
+"""Adapters of what `learnfinance_dagster.ports` and `orchestration.handles` ask for."""

@@ -60,9 +60,9 @@ def _load(directory: Path) -> Market:
 
 @cache
 def _load_once(directory: Path, _stamps: tuple[tuple[str, int], ...]) -> Market:
-    from resources.market_directory import DirectoryMarket, load
+    from resources.market_directory import DirectoryMarket
 
-    return DirectoryMarket.from_frames(load(directory))
+    return DirectoryMarket.from_directory(directory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from learnfinance_dagster.allocation.constraints import constrain
+from learnfinance_dagster.allocation.constraints import TOLERANCE, constrain
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.parameters import AllocationParameters
 from learnfinance_dagster.values import TargetWeights, Week
@@ -57,7 +57,7 @@ def allocate(allocator: Allocator, inputs: AllocationInputs, parameters: Allocat
     if outside:
         msg = f"{allocator.name} weighed names outside the screened universe: {', '.join(sorted(outside))}"
         raise DataError(msg)
-    if symbols and (not np.isfinite(values).all() or (values < 0).any() or abs(values.sum() - 1) > 1e-9):  # noqa: PLR2004
+    if symbols and (not np.isfinite(values).all() or (values < 0).any() or abs(values.sum() - 1) > TOLERANCE):
         msg = f"{allocator.name} gave weights that are no portfolio: {raw.weights}"
         raise DataError(msg)
     final = constrain(values, parameters.max_weight, parameters.min_cash)

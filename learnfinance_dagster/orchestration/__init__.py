@@ -1,1 +1,1 @@
-"""Partitions, jobs, schedules and the translation of failures: the Dagster that is not an asset or a resource."""
+"""Partitions, jobs, schedules, what assets are handed, failure translation: Dagster that is no asset or resource."""

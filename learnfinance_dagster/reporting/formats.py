@@ -12,7 +12,7 @@ SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 HAIR = 1e-9
 """Weights below this are rounding."""
-MODES = {Mode.LIVE: "live", Mode.DRY_RUN: "dry run", Mode.RECORDED: "recorded"}
+MODES = {Mode.LIVE: "live", Mode.DRY_RUN: "dry run"}
 
 
 def percent(fraction: float | None, digits: int = 2) -> str:

@@ -111,7 +111,7 @@ class MemoryLedger:
         """Remember the attempt and all its orders, as intended.
 
         Raises:
-            DataError: the plan has no orders or contradicts itself.
+            DataError: the plan is not live, contradicts itself or its portfolio, or uses an order id again.
             RefusedError: the attempt is recorded with other content, or its turn has not come.
         """
         check_intent(portfolio, plan)

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
-from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.costs import CENT, CostModel
 from learnfinance_dagster.parameters import OrderParameters
 from learnfinance_dagster.trading.identity import client_order_id
 from learnfinance_dagster.values import Mode, NotSent, Order, OrderPlan, Portfolio, Side, TargetWeights
 
-CENT = Decimal("0.01")
 FRACTION = Decimal("0.0001")
 UNCHANGED = 1e-6
 """Changes of weight below this are rounding, not decisions."""

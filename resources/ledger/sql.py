@@ -64,7 +64,7 @@ class SqlLedger:
         """Write the attempt and all its orders, as intended, in one transaction.
 
         Raises:
-            DataError: the plan has no orders or contradicts itself.
+            DataError: the plan is not live, contradicts itself or its portfolio, or uses an order id again.
             RefusedError: the attempt is recorded with other content, or its turn has not come.
         """
         check_intent(portfolio, plan)

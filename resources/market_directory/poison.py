@@ -30,8 +30,9 @@ TEXTS = ("symbol", "headline", "summary", "source", "fund", "index")
 def poisoned(frames: MarketFrames, known_at: datetime, how: Poison, seed: int = 0) -> MarketFrames:
     """A copy of `frames` in which every row that was not public at `known_at` is spoilt.
 
-    Bars and actions are public once their session has closed, holdings, members and filings from the day after their
-    date, news from its minute on. An index membership that ends later is still open as far as anybody knew.
+    Bars and actions are public once their session has closed, holdings and filings from the day after their date,
+    members on the day itself, news from its minute on. An index membership that ends later is still open as far as
+    anybody knew.
     """
     session, day = last_closed_session(known_at), known_at.astimezone(NEW_YORK).date()
     rng = np.random.default_rng(seed)

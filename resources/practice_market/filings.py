@@ -18,13 +18,12 @@ MONTHS_BEFORE = 15
 """Statements reach back this far before the first session, so that its Monday can sum four quarters."""
 SMOOTHING = 0.08
 """Weight of a month in the slow average of market value."""
-NEGATIVE_EQUITY_SHARE = 0.05
 DEBTOR_SHARE = 0.15
 """Companies whose debt is 40 to 90 % of their market value: most halal screens stop at 30 or 33 %."""
 HOARDER_SHARE = 0.08
 """Companies whose cash is 35 to 60 % of their market value."""
-SILENT_SHARE = 0.05
-"""Companies that never report receivables, and others that never report a gross profit."""
+ODD_SHARE = 0.05
+"""Companies with negative equity; as many never report receivables, and as many never report a gross profit."""
 GAP_SHARE = 0.01
 """Single debt figures that are missing."""
 FASTEST, SLOWEST = 20, 58
@@ -105,7 +104,7 @@ def _habits(rng: np.random.Generator, count: int) -> _Habits:
 
 def _some(rng: np.random.Generator, count: int, always: int) -> np.ndarray:
     """(N,) true for a few names, and for one in any case."""
-    chosen = rng.random(count) < SILENT_SHARE
+    chosen = rng.random(count) < ODD_SHARE
     chosen[always] = True
     return chosen
 

@@ -39,8 +39,6 @@ class Returns:
 
     growth: np.ndarray
     """(2T, N) total-return factors of the half-steps."""
-    regime: np.ndarray
-    """(T,) 0 calm, 1 normal, 2 storm."""
     hours_volatility: np.ndarray
     """(T, N) standard deviation of the return from open to close."""
     surprise: np.ndarray
@@ -65,11 +63,11 @@ def returns(spec: PracticeSpec, line: Timeline, names: Roster) -> Returns:
     growth = market[:, None] * names.beta + sector[:, names.sector] * names.sector_beta + own
     np.maximum(growth, WORST_HALF_STEP, out=growth)
     growth += 1
-    return Returns(growth, regime, _hours_volatility(names, regime), _surprise(line, names, own, name_scale))
+    return Returns(growth, _hours_volatility(names, regime), _surprise(line, names, own, name_scale))
 
 
 def _regimes(rng: np.random.Generator, sessions: int) -> np.ndarray:
-    """(T,) a Markov chain that starts in the normal regime."""
+    """(T,) 0 calm, 1 normal, 2 storm: a Markov chain that starts in the normal regime."""
     cumulative = TRANSITIONS.cumsum(axis=1)
     state, chain = 1, np.empty(sessions, dtype=np.int64)
     for t, u in enumerate(rng.random(sessions)):

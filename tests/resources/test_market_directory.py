@@ -127,7 +127,7 @@ def test_a_bar_is_known_at_the_close_of_its_session_and_not_a_second_before(mark
 
 def test_a_moment_without_a_time_zone_is_refused(market):
     source = market(holdings=HOLDINGS, membership=MEMBERSHIP)
-    naive = datetime(2020, 1, 13)  # noqa: DTZ001
+    naive = datetime(2020, 1, 13)  # noqa: DTZ001 - the fault under test
     for ask in (
         lambda: everything(source, naive),
         lambda: source.holdings(["SPUS"], naive),
@@ -418,7 +418,7 @@ def test_the_real_future_may_be_nonsense(real):
 def test_the_example_of_the_documentation_loads(tmp_path):
     text = (Path(__file__).resolve().parents[2] / "docs" / "market-directory.md").read_text()
     example = text.split("```python\n")[1].split("```")[0]
-    exec(example, {"folder": tmp_path / "mine"})  # noqa: S102
+    exec(example, {"folder": tmp_path / "mine"})  # noqa: S102 - the reader would run it too
     assert len(load(tmp_path / "mine").bars) == 6
 
 

@@ -75,7 +75,7 @@ def facts(now=DECISION, *, live_job=True, backfill=False) -> RunFacts:
         pytest.param(facts(DECISION - timedelta(days=300)), WEEK, MARKET, True, "", id="market clock, before its time"),
     ],
 )
-def test_the_guard_row_by_row(run, week, clock, armed, words):
+def test_each_objection_of_the_guard_is_told_and_nothing_else_stops_a_run(run, week, clock, armed, words):
     found = refusal(run, week, clock, armed=armed)
     assert words in found
     assert bool(found) == bool(words)

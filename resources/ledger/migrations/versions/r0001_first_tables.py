@@ -1,6 +1,6 @@
 """The first tables: attempts, orders, equity marks, fills, positions.
 
-Written out rather than taken from `tables.py`, which moves on; `test_schema` holds the two together.
+Written out rather than taken from `tables.py`, which moves on; `test_ledger_schema` holds the two together.
 """
 
 import sqlalchemy as sa
