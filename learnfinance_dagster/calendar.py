@@ -15,6 +15,8 @@ from learnfinance_dagster.values import Week
 KOLKATA = ZoneInfo("Asia/Kolkata")
 NEW_YORK = ZoneInfo("America/New_York")
 DECISION_TIME = time(18, 0, tzinfo=KOLKATA)
+CLOSED = "NYSE is closed all week: nothing is ordered"
+"""What a week without a session is told in plans and reports."""
 FIRST_DAY = date(2009, 1, 1)
 LAST_DAY = date(2040, 12, 31)
 """Pinned: the library's own last day moves with the clock, and the same Monday must read the same in every year."""

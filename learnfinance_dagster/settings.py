@@ -6,9 +6,10 @@ Each field is an environment variable with the prefix `LEARNFINANCE_`; nested on
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from learnfinance_dagster.errors import ConfigurationError
@@ -22,11 +23,23 @@ from learnfinance_dagster.parameters import (
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def _without_password(url: str) -> str:
+    if urlsplit(url).password:
+        msg = "keep the password out of the URL: PGPASSWORD or a .pgpass file is read by the driver itself"
+        raise ValueError(msg)
+    return url
+
+
 class Settings(BaseSettings):
     """The root of the tree."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LEARNFINANCE_", env_nested_delimiter="__", frozen=True, extra="ignore", env_file=None
+        env_prefix="LEARNFINANCE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        env_file=None,
+        hide_input_in_errors=True,  # what was refused may be a secret in the wrong place
     )
 
     market: Literal["practice", "directory"] = "practice"
@@ -37,7 +50,9 @@ class Settings(BaseSettings):
         default="first_session",
         description="how far a run may look to learn its simulated orders' fate; decision: not beyond as_of, as live",
     )
-    ledger_url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite beside the artifacts")
+    ledger_url: Annotated[str, AfterValidator(_without_password)] | None = Field(
+        default=None, description="SQLAlchemy URL without a password; default: SQLite beside the artifacts"
+    )
     initial_cash: int = Field(default=100_000, gt=0, description="USD each simulated account starts with")
     cost_bps_per_side: float = Field(default=5.0, ge=0)
     seed: int = 7
@@ -52,7 +67,8 @@ class Settings(BaseSettings):
         """The settings that the environment spells out.
 
         Raises:
-            ConfigurationError: a variable with our prefix names no setting: `LEARNFINANCE_TRADNG=off` must not trade.
+            ConfigurationError: a value is wrong, or a variable with our prefix names no setting: with
+                `LEARNFINANCE_TRADNG=off` nothing must trade.
         """
         prefix = "LEARNFINANCE_"
         ours = [name.upper() for name in os.environ if name.upper().startswith(prefix)]
@@ -63,7 +79,13 @@ class Settings(BaseSettings):
                 f"no such setting: {', '.join(sorted(unknown))}; the settings are {', '.join(sorted(cls.model_fields))}"
             )
             raise ConfigurationError(msg)
-        return cls()
+        try:
+            return cls()
+        except ValidationError as error:
+            faults = [
+                f"{prefix}{'__'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()
+            ]
+            raise ConfigurationError("; ".join(faults)) from None
 
     @property
     def market_name(self) -> str:

@@ -22,9 +22,15 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise
 
 
-def sweep(folder: Path) -> int:
-    """Remove what killed writers left aside in `folder`; returns how many."""
-    stale = list(folder.rglob(".*.tmp")) if folder.exists() else []
+def sweep(folder: Path, before: float) -> int:
+    """Remove what killed writers left aside in `folder`; returns how many.
+
+    Args:
+        folder: searched with all below it; may be missing.
+        before: POSIX time; younger files may belong to a writer that lives, and stay.
+    """
+    aside = list(folder.rglob(".*.tmp")) if folder.exists() else []
+    stale = [path for path in aside if path.stat().st_mtime < before]
     for path in stale:
         path.unlink(missing_ok=True)
     return len(stale)

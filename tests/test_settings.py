@@ -117,3 +117,16 @@ def test_a_folder_is_named_by_where_it_is_and_not_by_how_it_was_written(tmp_path
 def test_no_setting_is_a_secret():
     words = ("key", "secret", "token", "password")
     assert not [name for name in Settings.model_fields if any(word in name for word in words)]
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated(monkeypatch):
+    monkeypatch.setenv("LEARNFINANCE_LEDGER_URL", "postgresql+psycopg2://me:hunter2@localhost/ledger")
+    with pytest.raises(ValidationError, match="PGPASSWORD") as refused:
+        Settings()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_wrong_value_is_one_line_that_names_the_variable(monkeypatch):
+    monkeypatch.setenv("LEARNFINANCE_MARKET", "alpaca")
+    with pytest.raises(ConfigurationError, match="LEARNFINANCE_MARKET: Input should be 'practice' or 'directory'"):
+        Settings.from_environment()

@@ -14,7 +14,9 @@ from learnfinance_dagster.definitions import artifact_store, build, market_door
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.settings import REPOSITORY, Settings
 from learnfinance_dagster.values import Week
+from resources.files import sweep
 
+HOUR = 3600
 WEEKS = 8
 """Mondays that the demo trades: enough for an equity curve, few enough for a minute."""
 
@@ -37,6 +39,7 @@ def prepare() -> int:
     """Generate the market if absent, and initialise Dagster's storage once: several processes at once break it."""
     os.environ.setdefault("DAGSTER_HOME", str(REPOSITORY))
     settings = Settings.from_environment()
+    sweep(settings.root, time.time() - HOUR)
     started = time.perf_counter()
     market = market_door(settings).open()
     say(

@@ -128,5 +128,6 @@ class TradingFloor:
         if counter.desk.broker.clock is BrokerClock.WALL:
             return self.clock()
         week = counter.week
-        known = week.first_close is not None and market.last_session >= week.sessions[0]
-        return week.first_close if known and week.first_close and self.parameters.reveal_fills else week.as_of
+        if week.first_close is None or market.last_session < week.sessions[0] or not self.parameters.reveal_fills:
+            return week.as_of
+        return week.first_close

@@ -1,5 +1,6 @@
 """The sentences of a report, so that the letter, its plain twin and its subject say the same."""
 
+from learnfinance_dagster.calendar import CLOSED
 from learnfinance_dagster.reporting.content import AccountSection, WeeklyReport
 from learnfinance_dagster.reporting.fates import Fate, Tally
 from learnfinance_dagster.reporting.formats import (
@@ -19,7 +20,6 @@ from learnfinance_dagster.reporting.formats import (
 from learnfinance_dagster.values import NotSent
 
 FOOTER = "Paper trading only. Not financial advice."
-CLOSED = "NYSE is closed all week: nothing is ordered"
 NO_CURVE = (
     "The equity curve starts once an account has two marks; there is one at the open of each week's first session."
 )

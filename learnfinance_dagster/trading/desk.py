@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from learnfinance_dagster.calendar import last_closed_session, sessions_back, week_of
+from learnfinance_dagster.calendar import CLOSED, last_closed_session, sessions_back, week_of
 from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.ledger_rules import run_of
 from learnfinance_dagster.parameters import OrderParameters
 from learnfinance_dagster.ports import Broker, Ledger
 from learnfinance_dagster.trading.attempts import Decision, Memory, decide
-from learnfinance_dagster.trading.guard import CLOSED
 from learnfinance_dagster.trading.market_days import MarketDays
-from learnfinance_dagster.trading.plan import LastPrice, Market, PlanContext, plan_orders
+from learnfinance_dagster.trading.plan import KnownPrices, LastPrice, PlanContext, plan_orders
 from learnfinance_dagster.trading.submit import reconcile, shown, submit
 from learnfinance_dagster.values import (
     EquityMark,
@@ -89,7 +89,7 @@ class Desk:
     def _as_recorded_before(self, week: Week, days: MarketDays, decision: Decision) -> Portfolio:
         """What the ledger holds of the time before an old week; the broker's account is further on by now."""
         marks = self.ledger.marks(self.account, week.monday - timedelta(days=7))
-        held = self.ledger.positions(self.account, f"paper:{marks[-1].monday}") if marks else ()
+        held = self.ledger.positions(self.account, run_of(marks[-1].monday)) if marks else ()
         return Portfolio(
             account=self.account,
             run_id=week.run_id,
@@ -105,7 +105,7 @@ class Desk:
         if all(position.price > 0 for position in positions):
             return positions
         marks = self.ledger.marks(self.account, week.monday - timedelta(days=7))
-        recorded = self.ledger.positions(self.account, f"paper:{marks[-1].monday}") if marks else ()
+        recorded = self.ledger.positions(self.account, run_of(marks[-1].monday)) if marks else ()
         last = {position.symbol: position for position in recorded}
         return tuple(
             replace(p, price=last[p.symbol].price, price_date=last[p.symbol].price_date)
@@ -139,7 +139,7 @@ class Desk:
         names = set(target.weights) | {position.symbol for position in portfolio.positions}
         known = {name: days.last_close(name, week.last_session) for name in names}
         prices = {name: LastPrice(*found) for name, found in known.items() if found is not None}
-        market = Market(prices, sessions_back(week.last_session, FRESH_SESSIONS))
+        market = KnownPrices(prices, sessions_back(week.last_session, FRESH_SESSIONS))
         return plan_orders(portfolio, target, market, context)
 
     def submit(

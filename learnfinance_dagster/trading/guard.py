@@ -6,12 +6,12 @@ Run tags are set by whoever launches a run, so no tag is trusted to *allow*; tag
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from learnfinance_dagster.calendar import CLOSED
 from learnfinance_dagster.ports import BrokerClock
 from learnfinance_dagster.values import Week
 
 GRACE = timedelta(hours=3)
 """How long after the first open orders may still go out: a late daemon on Monday, not one on Thursday."""
-CLOSED = "NYSE is closed all week: nothing is ordered"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class LastPrice:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class KnownPrices:
     """What planning knows about prices."""
 
     prices: Mapping[str, LastPrice]
@@ -67,7 +67,7 @@ def limit_price(last: Decimal, side: Side, offset: float) -> Decimal:
     return (last * factor).quantize(CENT, ROUND_HALF_EVEN)
 
 
-def plan_orders(portfolio: Portfolio, target: TargetWeights, market: Market, context: PlanContext) -> OrderPlan:
+def plan_orders(portfolio: Portfolio, target: TargetWeights, market: KnownPrices, context: PlanContext) -> OrderPlan:
     """Plan one account's orders for one week.
 
     Args:
@@ -129,7 +129,7 @@ def _candidates(portfolio: Portfolio, target: TargetWeights) -> list[_Candidate]
 class _Builder:
     """Turns candidates into orders, step by step, keeping the reason of each that falls out."""
 
-    def __init__(self, portfolio: Portfolio, market: Market, context: PlanContext) -> None:
+    def __init__(self, portfolio: Portfolio, market: KnownPrices, context: PlanContext) -> None:
         self.portfolio = portfolio
         self.nav = portfolio.nav
         self.held = {position.symbol: position.qty for position in portfolio.positions}

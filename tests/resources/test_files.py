@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,14 @@ def test_a_writer_that_is_killed_leaves_the_old_file_and_a_trace_that_is_swept(t
     assert died.returncode == 9
     assert path.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 2
-    assert sweep(tmp_path) == 1
+    assert sweep(tmp_path, time.time() - 3600) == 0, "its writer may live"
+    assert sweep(tmp_path, time.time() + 1) == 1
     assert [found.name for found in tmp_path.iterdir()] == ["file.json"]
 
 
 def test_sweeping_leaves_everything_else_alone(tmp_path):
     for name in ("file.json", ".hidden", "notes.tmp"):
         (tmp_path / name).write_text("kept")
-    assert sweep(tmp_path) == 0
-    assert sweep(tmp_path / "nowhere") == 0
+    assert sweep(tmp_path, time.time() + 1) == 0
+    assert sweep(tmp_path / "nowhere", time.time() + 1) == 0
     assert len(list(tmp_path.iterdir())) == 3

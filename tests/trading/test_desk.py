@@ -8,9 +8,8 @@ from decimal import Decimal
 import pytest
 from trading_scene import CASH, bar, days_of, desk_on, flat, frame, memory_store, monday, target, walk
 
-from learnfinance_dagster.calendar import week_of
+from learnfinance_dagster.calendar import CLOSED, week_of
 from learnfinance_dagster.errors import RefusedError
-from learnfinance_dagster.trading.guard import CLOSED
 from learnfinance_dagster.trading.memory_ledger import MemoryLedger
 from learnfinance_dagster.values import Mode, Order, OrderStatus, Portfolio, Side
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from learnfinance_dagster.calendar import week_of
+from learnfinance_dagster.calendar import CLOSED, week_of
 from learnfinance_dagster.orchestration.handles import TradingFloor
 from learnfinance_dagster.ports import BrokerClock
-from learnfinance_dagster.trading.guard import CLOSED, GRACE, RunFacts, refusal
+from learnfinance_dagster.trading.guard import GRACE, RunFacts, refusal
 
 WEEK = week_of(date(2025, 12, 29))
 CLOSED_WEEK = replace(WEEK, sessions=(), first_open=None, first_close=None)

@@ -12,7 +12,7 @@ from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.parameters import OrderParameters
 from learnfinance_dagster.trading.identity import MAX_LENGTH, client_order_id
-from learnfinance_dagster.trading.plan import LastPrice, Market, PlanContext, limit_price, plan_orders
+from learnfinance_dagster.trading.plan import KnownPrices, LastPrice, PlanContext, limit_price, plan_orders
 from learnfinance_dagster.values import Mode, Order, OrderPlan, Portfolio, Position, Side, TargetWeights
 
 FRIDAY = date(2026, 1, 16)
@@ -32,8 +32,8 @@ def weights(**wanted: float) -> TargetWeights:
     return TargetWeights("hrp", RUN, wanted, wanted, {})
 
 
-def market(**prices: float) -> Market:
-    return Market({name: LastPrice(Decimal(str(price)), FRIDAY) for name, price in prices.items()}, FRESH_FROM)
+def market(**prices: float) -> KnownPrices:
+    return KnownPrices({name: LastPrice(Decimal(str(price)), FRIDAY) for name, price in prices.items()}, FRESH_FROM)
 
 
 def context(bps: float = 5.0, attempt: int = 1, **parameters) -> PlanContext:
@@ -41,7 +41,7 @@ def context(bps: float = 5.0, attempt: int = 1, **parameters) -> PlanContext:
     return PlanContext(attempt, Mode.LIVE, "", OrderParameters(**(free | parameters)), CostModel(bps))
 
 
-def plan(account: Portfolio, wanted: TargetWeights, at: Market, **parameters) -> OrderPlan:
+def plan(account: Portfolio, wanted: TargetWeights, at: KnownPrices, **parameters) -> OrderPlan:
     return plan_orders(account, wanted, at, context(**parameters))
 
 
@@ -221,7 +221,7 @@ def test_a_name_without_a_price_is_named_whether_held_or_wanted():
 
 @pytest.mark.parametrize(("session", "words"), [(date(2026, 1, 8), "no price since 2026-01-08"), (FRESH_FROM, None)])
 def test_a_price_older_than_a_week_supports_no_order(session, words):
-    at = Market({"A": LastPrice(Decimal(100), session)}, FRESH_FROM)
+    at = KnownPrices({"A": LastPrice(Decimal(100), session)}, FRESH_FROM)
     found = plan(portfolio(0, A=(50, 100)), weights(), at)
     assert reasons(found).get("A") == words
 
@@ -248,14 +248,14 @@ def test_a_buy_stops_at_the_position_cap_and_a_name_beyond_it_is_not_added_to():
 
 
 def test_whole_shares_only_where_fractions_are_not_traded():
-    at = Market({name: LastPrice(Decimal(300), FRIDAY, fractionable=False) for name in "ABC"}, FRESH_FROM)
+    at = KnownPrices({name: LastPrice(Decimal(300), FRIDAY, fractionable=False) for name in "ABC"}, FRESH_FROM)
     found = plan(portfolio(5000, C=("7.5", 300)), weights(A=0.2, B=0.04, C=0.1), at)
     assert {name: order.qty for name, order in by_name(found).items()} == {"C": 5, "A": 4}
     assert reasons(found) == {"B": "less than one share, and no fractions"}
 
 
 def test_whole_shares_stay_whole_when_buys_are_scaled_to_the_cash():
-    at = Market({name: LastPrice(Decimal(100), FRIDAY, fractionable=False) for name in "AB"}, FRESH_FROM)
+    at = KnownPrices({name: LastPrice(Decimal(100), FRIDAY, fractionable=False) for name in "AB"}, FRESH_FROM)
     found = plan(portfolio(1000), weights(A=0.6, B=0.6), at)
     assert {name: order.qty for name, order in by_name(found).items()} == {"A": 4, "B": 4}
 
@@ -347,7 +347,7 @@ def situations(draw):
         allow=tuple(draw(st.one_of(st.just([]), st.lists(st.sampled_from(NAMES), min_size=6)))),
     )
     account = Portfolio("hrp", RUN, cash, positions, 0, Mode.LIVE)
-    at = Market({name: price for name, price in last.items() if name not in unpriced}, FRESH_FROM)
+    at = KnownPrices({name: price for name, price in last.items() if name not in unpriced}, FRESH_FROM)
     return account, TargetWeights("hrp", RUN, wanted, wanted, {}), at, terms
 
 
