@@ -122,7 +122,8 @@ def _order_plan_asset(account: str) -> dg.AssetsDefinition:
         allowed = set(screened_universe.loc[screened_universe["kept"], "symbol"])
 
         def plan() -> OrderPlan:
-            check_weights(weights, allowed, parameters.allocation)
+            if counter.desk.decide(counter.week, counter.refusal).recorded is None:
+                check_weights(weights, allowed, parameters.allocation)
             days = _known_days(daily_bars, counter)
             return counter.desk.plan(counter.week, portfolio, weights, days, counter.refusal)
 

@@ -3,6 +3,7 @@
 import dagster as dg
 import pandas as pd
 
+from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.calendar import NEW_YORK
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, TradingFloor
@@ -10,6 +11,7 @@ from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, WEEKLY,
 from learnfinance_dagster.orchestration.tables import column_schema, markdown
 from learnfinance_dagster.returns import History
 from learnfinance_dagster.schemas.artifacts import HalalUniverse, ScreenedUniverse
+from learnfinance_dagster.trading.holdings import held_before
 from learnfinance_dagster.universe.halal import halal_universe as merge_holdings
 from learnfinance_dagster.universe.screen import Evidence
 from learnfinance_dagster.universe.screen import screened_universe as screen
@@ -71,6 +73,7 @@ def _survivorship(caveats: tuple[str, ...]) -> str:
     partitions_def=WEEKLY,
     backfill_policy=dg.BackfillPolicy.single_run(),
     ins={"daily_bars": dg.AssetIn(partition_mapping=history())},
+    deps=[f"{allocator.name}_portfolio" for allocator in ALLOCATORS],  # they bring the ledger up to date
     group_name="universe",
     owners=["team:universe"],
     kinds={"parquet", "pandas"},
@@ -100,7 +103,7 @@ def screened_universe(
                 halal=halal_universe[halal_universe["week"] == week.key],
                 bars=bars.of(week, HISTORY_WEEKS),
                 members=members,
-                held=floor.ledger.open().held_before(week.monday),
+                held=held_before(floor.ledger.open(), floor.accounts, week.monday),
                 price_basis=source.info.price_basis,
             )
             frames.append(screen(week, evidence, parameters.universe).assign(week=week.key))

@@ -6,6 +6,7 @@ from decimal import Decimal
 import dagster as dg
 
 from assets import all_assets, stored_values
+from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.jobs import monday, monday_schedule, research
@@ -20,8 +21,8 @@ from resources.practice_market.spec import PracticeSpec
 def market_door(settings: Settings) -> PracticeMarketDoor | DirectoryMarketDoor:
     """The market source that settings name."""
     if settings.market == "directory":
-        return DirectoryMarketDoor(settings.market_directory)
-    return PracticeMarketDoor(settings.root / "market", PracticeSpec(**settings.practice.model_dump()))
+        return DirectoryMarketDoor(settings.market_directory, settings.root)
+    return PracticeMarketDoor(settings.root, PracticeSpec(**settings.practice.model_dump()))
 
 
 def parameters(settings: Settings) -> Parameters:
@@ -43,22 +44,29 @@ def artifact_store(settings: Settings) -> ArtifactStore:
     return ArtifactStore(settings.root / "artifacts", FRAMES, stored_values())
 
 
+def ledger_door(settings: Settings) -> SqlLedgerDoor:
+    """This market's ledger."""
+    return SqlLedgerDoor(settings.ledger_url or f"sqlite:///{settings.root / 'ledger.sqlite'}")
+
+
 def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definitions:
     """The code location for these settings; `market` replaces the market door (tools poison it)."""
     told = parameters(settings)
     source = market or market_door(settings)
     store = artifact_store(settings)
-    ledger = SqlLedgerDoor(settings.ledger_url or f"sqlite:///{settings.root / 'ledger.sqlite'}")
+    ledger = ledger_door(settings)
     brokers = SimulatedBrokerDoor(settings.root / "broker", source, told.initial_cash, told.costs)
+    accounts = tuple(allocator.name for allocator in ALLOCATORS)
+    floor = TradingFloor(ledger, brokers, lambda: datetime.now(UTC), told, accounts)
     return dg.Definitions(
         assets=all_assets(),
         jobs=[monday, research],
         schedules=[monday_schedule(dg.DefaultScheduleStatus(settings.schedule_status.upper()))],
         resources={
-            "io_manager": ArtifactIOManager(store),
+            "io_manager": ArtifactIOManager(store, keeps=floor.keeps),
             "artifacts": store,
             "market": source,
-            "floor": TradingFloor(ledger, brokers, lambda: datetime.now(UTC), told),
+            "floor": floor,
             "outbox": Outbox(settings.root / "outbox"),
             "parameters": told,
         },

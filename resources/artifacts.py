@@ -1,6 +1,6 @@
 """The artifact store: one file per asset and week, checked when written and when read, and Dagster's door to it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -138,19 +138,25 @@ class ArtifactIOManager(dg.IOManager):
     A run over many weeks gives one frame with a `week` column, or a dict of values by week.
     """
 
-    def __init__(self, store: ArtifactStore) -> None:
-        """Use `store`."""
-        self._store = store
+    def __init__(self, store: ArtifactStore, keeps: Callable[[str, str], bool] = lambda _asset, _week: False) -> None:
+        """Use `store`; an artifact that is there and that `keeps` names by asset and week is not replaced."""
+        self._store, self._keeps = store, keeps
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset returned, under every week of the run."""
         asset = context.asset_key.path[-1]
-        weeks = list(context.asset_partition_keys)
-        if len(weeks) == 1:
-            path = self._store.write(asset, weeks[0], obj)
+        asked = list(context.asset_partition_keys)
+        kept = {week for week in asked if self._store.has(asset, week) and self._keeps(asset, week)}
+        weeks = [week for week in asked if week not in kept]
+        if kept:
+            context.add_output_metadata({"kept": f"{len(kept)} traded weeks keep what they were traded on"})
+        if len(asked) == 1:
+            path = self._store.path(asset, asked[0]) if kept else self._store.write(asset, asked[0], obj)
             context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
+        elif asset in self._store.frames:
+            self._store.write_weeks(asset, weeks, obj[~obj["week"].isin(kept)])
         else:
-            self._store.write_weeks(asset, weeks, obj)
+            self._store.write_weeks(asset, weeks, {week: value for week, value in obj.items() if week not in kept})
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read an upstream artifact for the weeks that the partition mapping names."""

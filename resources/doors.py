@@ -15,41 +15,64 @@ from learnfinance_dagster.ports import Broker, Ledger, Market
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.simulated_broker import SimulatedBroker
 from resources.brokers.simulated import FileAccountStore
+from resources.files import write_atomic
 from resources.practice_market.spec import PracticeSpec
 
 
 @dataclass(frozen=True, slots=True)
 class PracticeMarketDoor:
-    """The practice market, generated into `directory` when it is not there."""
+    """The practice market, generated into `root`/market when it is not there."""
 
-    directory: Path
+    root: Path
     spec: PracticeSpec
 
     def open(self) -> Market:
-        """Generate if absent, then load."""
-        from resources.practice_market import ensure
+        """Generate if absent, then load.
 
-        ensure(self.directory, self.spec)
-        return _load(self.directory)
+        Raises:
+            ConfigurationError: `root` belongs to another market.
+        """
+        from resources.practice_market import GENERATOR_VERSION, ensure
+
+        _claim(self.root, f"practice market, generator {GENERATOR_VERSION}, {self.spec}")
+        ensure(self.root / "market", self.spec)
+        return _load(self.root / "market")
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryMarketDoor:
-    """A market directory that the user brings."""
+    """A market directory that the user brings; what is made from it goes to `root`."""
 
     directory: Path | None
+    root: Path
 
     def open(self) -> Market:
         """Load and check.
 
         Raises:
-            ConfigurationError: no directory was named.
+            ConfigurationError: no directory was named, or `root` belongs to another one.
             DataError: the directory is broken; the message names file, column and row.
         """
         if self.directory is None:
             msg = "LEARNFINANCE_MARKET=directory needs LEARNFINANCE_MARKET_DIRECTORY=<folder of Parquet files>"
             raise ConfigurationError(msg)
-        return _load(self.directory)
+        market = _load(self.directory)
+        _claim(self.root, f"market directory {self.directory.resolve()}")
+        return market
+
+
+def _claim(root: Path, identity: str) -> None:
+    """Keep markets apart: the accounts of one must never trade on the prices of another."""
+    path = root / "market.txt"
+    if not path.exists():
+        write_atomic(path, f"{identity}\n".encode())
+    known = path.read_text(encoding="utf-8").strip()
+    if known != identity:
+        msg = (
+            f"{root} holds the accounts and artifacts of another market: {known}. For {identity}, set LEARNFINANCE_DATA"
+            " to another folder, or forget the old one (make clean)"
+        )
+        raise ConfigurationError(msg)
 
 
 def _load(directory: Path) -> Market:

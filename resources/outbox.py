@@ -12,9 +12,13 @@ class Outbox:
         """Use `folder`."""
         self._folder = folder
 
+    def paths(self, name: str) -> tuple[Path, Path]:
+        """Where a report's .eml and .html are, or would be."""
+        return self._folder / f"{name}.eml", self._folder / f"{name}.html"
+
     def put(self, name: str, eml: bytes, html: str) -> tuple[Path, Path]:
         """Store both forms; returns their paths (.eml, .html)."""
-        paths = self._folder / f"{name}.eml", self._folder / f"{name}.html"
+        paths = self.paths(name)
         write_atomic(paths[0], eml)
         write_atomic(paths[1], html.encode())
         return paths

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.calendar import week_from_key, week_of
 from learnfinance_dagster.commands.running import run_monday
-from learnfinance_dagster.definitions import artifact_store, build, market_door
+from learnfinance_dagster.definitions import artifact_store, build, ledger_door, market_door
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.settings import REPOSITORY, Settings
 from learnfinance_dagster.values import Week
@@ -55,22 +56,33 @@ def demo() -> int:
     started = time.perf_counter()
     prepare()
     settings = Settings.from_environment()
-    store, market = artifact_store(settings), market_door(settings).open()
-    weeks = last_complete_weeks(market.info, WEEKS)
-    todo = [week for week in weeks if not store.has("weekly_report", week.key)]
-    if todo:
-        failed = _trade(settings, todo)
-        if failed:
-            return 1
+    weeks = last_complete_weeks(market_door(settings).open().info, WEEKS)
+    done, missed = _progress(settings, weeks)
+    todo = [week for week in weeks if week not in done and week not in missed]
+    if todo and _trade(settings, todo):
+        return 1
     _show(settings, weeks[-1])
     say()
+    if missed:
+        say(f"{len(missed)} earlier Mondays were never traded and will not be: time runs one way for an account.")
     if todo:
         took = time.perf_counter() - started
-        say(f"done: {len(todo)} Mondays traded in {took:.0f} s. Run it again: nothing changes.")
+        say(f"done: {len(todo)} Mondays run in {took:.0f} s. Run it again: nothing changes.")
     else:
         newest = weeks[-1].key
-        say(f"nothing to do: all {len(weeks)} Mondays up to {newest} are traded and reported; nothing was changed.")
+        say(f"nothing to do: all {len(done)} Mondays up to {newest} are traded and reported; nothing was changed.")
     return 0
+
+
+def _progress(settings: Settings, weeks: list[Week]) -> tuple[list[Week], list[Week]]:
+    """Which weeks are traded and reported, and which cannot be traded any more because later ones were."""
+    ledger, store = ledger_door(settings).open(), artifact_store(settings)
+    accounts = [allocator.name for allocator in ALLOCATORS]
+    newest = max([day for account in accounts if (day := ledger.latest_traded(account))], default=None)
+    traded = [week for week in weeks if any(ledger.latest_attempt(account, week.run_id) for account in accounts)]
+    done = [week for week in traded if store.has("weekly_report", week.key)]
+    missed = [week for week in weeks if week not in traded and newest is not None and week.monday < newest]
+    return done, missed
 
 
 def one_monday(key: str) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
@@ -11,8 +11,10 @@ import dagster as dg
 
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.ledger_rules import run_of
 from learnfinance_dagster.parameters import AllocationParameters, OrderParameters, UniverseParameters
 from learnfinance_dagster.ports import Broker, BrokerClock, Ledger, Market, MarketInfo
+from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.trading.desk import Desk
 from learnfinance_dagster.trading.guard import RunFacts, read_only, refusal
 from learnfinance_dagster.values import Week
@@ -61,6 +63,10 @@ class Artifacts(Protocol):
 class Outbox(Protocol):
     """Where finished e-mails wait."""
 
+    def paths(self, name: str) -> tuple[Path, Path]:
+        """Where both forms of a letter are, or would be."""
+        ...
+
     def put(self, name: str, eml: bytes, html: str) -> tuple[Path, Path]:
         """Store both forms; returns their paths."""
         ...
@@ -101,6 +107,7 @@ class TradingFloor:
     brokers: BrokerDoor
     clock: Callable[[], datetime]
     parameters: Parameters
+    accounts: tuple[str, ...]
 
     def counter(self, context: dg.AssetExecutionContext, account: str) -> Counter:
         """Open an account's desk for the run's week, with the guard asked once more."""
@@ -110,6 +117,24 @@ class TradingFloor:
         desk = Desk(account, broker, self.ledger.open(), p.costs, p.orders, p.initial_cash)
         facts = self.facts(context)
         return Counter(desk, week, refusal(facts, week, broker.clock, armed=p.armed), read_only(facts))
+
+    def keeps(self, asset: str, week: str) -> bool:
+        """Whether a stored artifact is evidence of a week that was traded: then no run replaces it any more.
+
+        What an account did is shown from the ledger; the bars, universe and weights that it acted on have only this
+        one copy, which a run with other settings must not rewrite.
+        """
+        account = asset.removesuffix("_weights")
+        if account not in self.accounts and asset not in FRAMES:
+            return False
+        ledger, run_id = self.ledger.open(), run_of(date.fromisoformat(week))
+        accounts = (account,) if account in self.accounts else self.accounts
+        attempts = [(each, ledger.latest_attempt(each, run_id)) for each in accounts]
+        return any(
+            not attempt.is_over or any(mark.monday.isoformat() == week for mark in ledger.marks(each, date.max))
+            for each, attempt in attempts
+            if attempt is not None
+        )
 
     def facts(self, context: dg.AssetExecutionContext) -> RunFacts:
         """What the guard wants to know about this run. A job's name, unlike a tag, is not free to set."""

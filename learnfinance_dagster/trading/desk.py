@@ -6,12 +6,14 @@ from decimal import Decimal
 
 from learnfinance_dagster.calendar import CLOSED, last_closed_session, sessions_back, week_of
 from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.ledger_rules import run_of
 from learnfinance_dagster.parameters import OrderParameters
 from learnfinance_dagster.ports import Broker, Ledger
 from learnfinance_dagster.trading.attempts import Decision, Memory, decide
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.plan import KnownPrices, LastPrice, PlanContext, plan_orders
+from learnfinance_dagster.trading.simulation import SimulatedAccount
 from learnfinance_dagster.trading.submit import reconcile, shown, submit
 from learnfinance_dagster.values import (
     EquityMark,
@@ -73,6 +75,7 @@ class Desk:
         if decision.is_past:
             return self._as_recorded_before(week, days, decision)
         if decision.mode is Mode.LIVE:
+            self._check_broker_remembers()
             self._catch_up(week, days)
             self.broker.settle(week.as_of)
         account = self.broker.account(week.as_of)
@@ -89,30 +92,56 @@ class Desk:
     def _as_recorded_before(self, week: Week, days: MarketDays, decision: Decision) -> Portfolio:
         """What the ledger holds of the time before an old week; the broker's account is further on by now."""
         marks = self.ledger.marks(self.account, week.monday - timedelta(days=7))
-        held = self.ledger.positions(self.account, run_of(marks[-1].monday)) if marks else ()
+        then = SimulatedAccount(self.initial_cash)
+        if marks:
+            held = self.ledger.positions(self.account, run_of(marks[-1].monday))
+            then = SimulatedAccount(marks[-1].cash, {p.symbol: p.qty for p in held}, marks[-1].session)
+            then.advance(days, week.last_session, self.costs)
         return Portfolio(
             account=self.account,
             run_id=week.run_id,
-            cash=marks[-1].cash if marks else self.initial_cash,
-            positions=self._remembering(days.at_close({p.symbol: p.qty for p in held}, week.last_session), week),
+            cash=then.cash,
+            positions=self._remembering(days.at_close(then.positions, week.last_session), week),
             open_orders=0,
             mode=Mode.DRY_RUN,
             note=decision.reason,
         )
 
     def _remembering(self, positions: tuple[Position, ...], week: Week) -> tuple[Position, ...]:
-        """Names without a price in the window keep the newest one that the ledger recorded; they are not worthless."""
+        """Names without a price in the window keep the newest one that the ledger recorded; they are not worthless.
+
+        Raises:
+            DataError: a name has never had a price that anybody recorded.
+        """
         if all(position.price > 0 for position in positions):
             return positions
         marks = self.ledger.marks(self.account, week.monday - timedelta(days=7))
+        attempt = self.ledger.latest_attempt(self.account, week.run_id)
         recorded = self.ledger.positions(self.account, run_of(marks[-1].monday)) if marks else ()
-        last = {position.symbol: position for position in recorded}
-        return tuple(
-            replace(p, price=last[p.symbol].price, price_date=last[p.symbol].price_date)
-            if p.price == 0 and p.symbol in last
-            else p
-            for p in positions
-        )
+        last = {p.symbol: (p.price, p.price_date) for p in recorded}
+        if attempt is not None:
+            last |= {p.symbol: (p.price, p.price_date) for p in attempt.portfolio.positions}
+            last |= {o.symbol: (o.last_price, week.last_session) for o in attempt.plan.orders}
+        unknown = [p.symbol for p in positions if p.price == 0 and p.symbol not in last]
+        if unknown:
+            msg = f"{self.account} holds {', '.join(unknown)}, of which no price is known up to {week.last_session}"
+            raise DataError(msg)
+        known = {p.symbol: (p.price, p.price_date) for p in positions if p.price > 0}
+        return tuple(Position(p.symbol, p.qty, *(last | known)[p.symbol]) for p in positions)
+
+    def _check_broker_remembers(self) -> None:
+        """An account that lost its past must not trade on as if it were new.
+
+        Raises:
+            DataError: the ledger has an order at the broker that the broker does not know.
+        """
+        newest = self.ledger.latest_traded(self.account)
+        attempt = self.ledger.latest_attempt(self.account, run_of(newest)) if newest else None
+        for record in attempt.orders if attempt else ():
+            identity = record.order.client_order_id
+            if record.broker_order_id and self.broker.find(identity) is None:
+                msg = f"the broker of {self.account} does not know {identity}, which it took: was its account replaced?"
+                raise DataError(msg)
 
     def _catch_up(self, week: Week, days: MarketDays) -> None:
         """Record the fate of a traded week that was not known yet when its own run ended.
@@ -149,6 +178,9 @@ class Desk:
         if read_only:
             recorded = self.ledger.latest_attempt(self.account, week.run_id) if plan.mode is Mode.LIVE else None
             return shown(plan, recorded)
+        decision = self.decide(week, refusal)
+        if decision.mode is not Mode.LIVE:  # a plan may have waited while the account lived on
+            refusal = decision.reason
         return submit(self.broker, self.ledger, week, portfolio, plan, refusal)
 
     def settle(

@@ -19,45 +19,58 @@ CASH = Decimal(100_000)
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory):
-    return PracticeMarketDoor(tmp_path_factory.mktemp("doors") / "market", SPEC)
+    return PracticeMarketDoor(tmp_path_factory.mktemp("doors"), SPEC)
 
 
 def test_the_practice_market_is_made_when_it_is_first_asked_for(tmp_path):
-    door = PracticeMarketDoor(tmp_path / "market", SPEC)
-    assert not door.directory.exists()
+    door = PracticeMarketDoor(tmp_path, SPEC)
+    assert not (tmp_path / "market").exists()
     assert door.open().info.is_practice
-    assert door.directory.exists()
+    assert (tmp_path / "market").exists()
 
 
-def test_a_market_is_loaded_once(door):
+def test_a_market_is_loaded_once(door, tmp_path):
     assert door.open() is door.open()
-    assert DirectoryMarketDoor(door.directory).open() is door.open()
+    assert DirectoryMarketDoor(door.root / "market", tmp_path).open() is door.open()
 
 
 def test_a_market_whose_files_changed_is_loaded_anew(door, tmp_path):
     copy = tmp_path / "market"
     copy.mkdir()
-    for path in door.directory.iterdir():
+    for path in (door.root / "market").iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
-    before = DirectoryMarketDoor(copy).open()
+    before = DirectoryMarketDoor(copy, tmp_path / "made").open()
     (copy / "news.parquet").unlink()
-    assert DirectoryMarketDoor(copy).open() is not before
+    assert DirectoryMarketDoor(copy, tmp_path / "made").open() is not before
 
 
 def test_a_practice_market_of_other_settings_is_refused_with_what_to_do(door):
     other = PracticeSpec(seed=4, symbols=12, first=SPEC.first, last=SPEC.last, signal_strength=0.0)
-    with pytest.raises(ConfigurationError, match="delete the folder, or set the settings back"):
-        PracticeMarketDoor(door.directory, other).open()
+    with pytest.raises(ConfigurationError, match="accounts and artifacts of another market"):
+        PracticeMarketDoor(door.root, other).open()
 
 
-def test_a_market_directory_without_a_name_says_what_to_set():
+def test_accounts_of_one_market_never_meet_the_prices_of_another(door, tmp_path):
+    """Two folders called `market` shared a ledger, and the accounts stood frozen with names nobody knew."""
+    for place in ("x", "y"):
+        copy = tmp_path / place / "market"
+        copy.mkdir(parents=True)
+        for path in (door.root / "market").iterdir():
+            (copy / path.name).write_bytes(path.read_bytes())
+    made = tmp_path / "made"
+    DirectoryMarketDoor(tmp_path / "x" / "market", made).open()
+    with pytest.raises(ConfigurationError, match=r"another market: market directory .*x/market"):
+        DirectoryMarketDoor(tmp_path / "y" / "market", made).open()
+
+
+def test_a_market_directory_without_a_name_says_what_to_set(tmp_path):
     with pytest.raises(ConfigurationError, match="LEARNFINANCE_MARKET_DIRECTORY=<folder"):
-        DirectoryMarketDoor(None).open()
+        DirectoryMarketDoor(None, tmp_path).open()
 
 
 def test_a_market_directory_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
-        DirectoryMarketDoor(tmp_path / "nowhere").open()
+        DirectoryMarketDoor(tmp_path / "nowhere", tmp_path / "made").open()
 
 
 def test_the_ledger_is_made_when_it_is_first_asked_for_and_opened_once(tmp_path):

@@ -100,7 +100,7 @@ def test_a_back_fill_tag_forbids_whatever_else_is_true():
     ],
 )
 def test_no_forged_tag_makes_a_research_run_live(forged):
-    floor = TradingFloor(None, None, lambda: DECISION, None)
+    floor = TradingFloor(None, None, lambda: DECISION, None, ())
     run = SimpleNamespace(job_name="research", tags=forged)
     read = floor.facts(SimpleNamespace(run=run))
     assert refusal(read, WEEK, MARKET, armed=True) == "only the job 'monday' trades; this run is research"
@@ -108,7 +108,7 @@ def test_no_forged_tag_makes_a_research_run_live(forged):
 
 @pytest.mark.parametrize("value", ["abc", "", "false", "0"])
 def test_a_backfill_tag_forbids_whatever_it_says(value):
-    floor = TradingFloor(None, None, lambda: DECISION, None)
+    floor = TradingFloor(None, None, lambda: DECISION, None, ())
     run = SimpleNamespace(job_name="monday", tags={"dagster/backfill": value})
     assert refusal(floor.facts(SimpleNamespace(run=run)), WEEK, MARKET, armed=True) == "back-fills never trade"
 
