@@ -26,10 +26,11 @@ demo: .venv/.run ## trade the practice market's last weeks and show the report
 	@$(BIN)/python -m learnfinance_dagster demo
 
 ui: .venv/.run ## the Dagster web UI on http://127.0.0.1:3000
-	@$(BIN)/python -m learnfinance_dagster prepare
+	@$(BIN)/python -m learnfinance_dagster prepare --port $${PORT:-3000}
 	@exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}
 
 monday: .venv/.run ## WEEK=2025-12-22: run one Monday, for real on the simulated accounts
+	@test -n "$(WEEK)" || { echo "which one? make monday WEEK=2025-12-22"; exit 1; }
 	@$(BIN)/python -m learnfinance_dagster monday $(WEEK)
 
 test: .venv/.dev ## the tests
@@ -58,7 +59,8 @@ graph: .venv/.run ## rewrite docs/graph.md after a change of the asset graph
 bench: .venv/.dev ## benchmarks, each beside a baseline
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-leakproof: .venv/.run ## WEEK=2022-03-14: poison the future and show that nothing changes
+leakproof: .venv/.run ## WEEK=2025-12-22: poison the future and show that nothing changes
+	@test -n "$(WEEK)" || { echo "which one? make leakproof WEEK=2025-12-22"; exit 1; }
 	@$(BIN)/python -m learnfinance_dagster leakproof $(WEEK)
 
 clean: ## forget everything made at run time (reports, ledger, practice market)

@@ -11,7 +11,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="learnfinance_dagster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="trade the market's last complete weeks and show the report")
-    commands.add_parser("prepare", help="make what the web UI needs before its first start")
+    ui = commands.add_parser("prepare", help="make what the web UI needs before its first start")
+    ui.add_argument("--port", type=int, help="where the UI will listen")
     one = commands.add_parser("monday", help="run one Monday")
     one.add_argument("week", help="a Monday, e.g. 2025-12-22")
     commands.add_parser("graph", help="rewrite docs/graph.md")
@@ -38,7 +39,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
     if chosen.command == "monday":
         return demo.one_monday(chosen.week)
-    return demo.prepare() if chosen.command == "prepare" else demo.demo()
+    return demo.prepare(chosen.port) if chosen.command == "prepare" else demo.demo()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """`make demo` and `make monday`: the market's last complete Mondays, traded in order, and where to look afterwards."""
 
 import os
+import socket
 import sys
 import time
 from datetime import timedelta
@@ -12,6 +13,7 @@ from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.calendar import week_from_key, week_of
 from learnfinance_dagster.commands.running import run_monday
 from learnfinance_dagster.definitions import artifact_store, build, ledger_door, market_door
+from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.settings import REPOSITORY, Settings
 from learnfinance_dagster.values import Week
@@ -36,8 +38,14 @@ def last_complete_weeks(market: MarketInfo, count: int) -> list[Week]:
     return [week_of(week.monday - timedelta(days=7 * n)) for n in range(count - 1, -1, -1)]
 
 
-def prepare() -> int:
-    """Generate the market if absent, and initialise Dagster's storage once: several processes at once break it."""
+def prepare(port: int | None = None) -> int:
+    """Generate the market if absent, and initialise Dagster's storage once: several processes at once break it.
+
+    Raises:
+        ConfigurationError: `port`, where the web UI is to listen, is in use.
+    """
+    if port is not None:
+        _check_free(port)
     os.environ.setdefault("DAGSTER_HOME", str(REPOSITORY))
     settings = Settings.from_environment()
     sweep(settings.root, time.time() - HOUR)
@@ -49,6 +57,17 @@ def prepare() -> int:
     )
     with dg.DagsterInstance.get():
         return 0
+
+
+def _check_free(port: int) -> None:
+    """A second UI on a port would not say that it is deaf, and its daemon would quarrel with the first one's."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            msg = f"port {port} is in use: is the web UI running already? Otherwise: make ui PORT={port + 1}"
+            raise ConfigurationError(msg) from error
 
 
 def demo() -> int:
@@ -89,6 +108,8 @@ def one_monday(key: str) -> int:
     """Run the job for one week and show its report; a week that was traded is shown again."""
     prepare()
     settings, week = Settings.from_environment(), week_from_key(key)
+    if _progress(settings, [week])[0]:
+        say(f"{week.key} was traded before: it is shown again as it was, and nothing is sent")
     if _trade(settings, [week]):
         return 1
     _show(settings, week)
@@ -120,6 +141,9 @@ def _show(settings: Settings, week: Week) -> None:
     say()
     say(comparison_table(report))
     say()
+    for section in report.accounts:
+        if section.plan.mode_reason:
+            say(f"{section.name}: {section.plan.mode_reason}")
     say(f"report:    {_short(outbox / f'weekly-{week.key}.html')}   (open it in a browser)")
     say(f"e-mail:    {_short(outbox / f'weekly-{week.key}.eml')}")
     say(f"artifacts: {_short(settings.root / 'artifacts')}")

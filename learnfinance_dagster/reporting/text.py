@@ -50,7 +50,8 @@ def comparison_table(report: WeeklyReport) -> str:
     """The accounts side by side: one line each, for a terminal."""
     header = ("account", "mode", "NAV", "week", "since start", "drawdown", "cash", "turnover", "orders")
     rows = [_comparison_row(report, section) for section in report.accounts]
-    return _table(header, rows, left={0, 1, 8})
+    spans = dict.fromkeys(f"week: {wording.span(section)}" for section in report.accounts if wording.span(section))
+    return "\n".join([_table(header, rows, left={0, 1, 8}), *spans])
 
 
 def _comparison_row(report: WeeklyReport, section: AccountSection) -> tuple[str, ...]:

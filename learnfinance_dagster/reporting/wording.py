@@ -30,7 +30,7 @@ SUBJECT_ACCOUNTS = 3
 
 
 def subject(report: WeeklyReport) -> str:
-    """E.g. `Week of 29 Dec 2025: hrp +0.42 %, equal_weight +0.10 % (paper)`, the better week first."""
+    """E.g. `Week of 29 Dec 2025: hrp +0.42 %, equal_weight +0.10 % since 22 Dec (paper)`, the better first."""
     place = "Practice market, week" if report.market.is_practice else "Week"
     return plain(f"{place} of {day(report.week.monday)}: {_news(report)} (paper)")
 
@@ -42,6 +42,8 @@ def _news(report: WeeklyReport) -> str:
     parts = [f"{section.name} {signed_percent(week)}" for section, week in ranked[:SUBJECT_ACCOUNTS]]
     if len(ranked) > SUBJECT_ACCOUNTS:
         parts.append(f"{len(ranked) - SUBJECT_ACCOUNTS} more")
+    if ranked:
+        parts[-1] += f" since {short_day(ranked[0][0].marks[-2].session)}"
     troubled = sum(1 for section in report.accounts if section.trouble)
     if troubled:
         parts.append(f"{count(troubled, 'account')} skipped")
@@ -72,8 +74,8 @@ def timing(report: WeeklyReport) -> tuple[str, ...]:
     decided = f"Decided {decision_time(week.as_of)}."
     if not week.sessions:
         return decided, f"{CLOSED}. The next session is {weekday(week.next_session)}."
-    held = f"Held from the open of {weekday(week.sessions[0])} to the open of {weekday(week.next_session)}."
-    return decided, held
+    first, last = weekday(week.sessions[0]), weekday(week.next_session)
+    return decided, f"The new weights are held from the open of {first} to the open of {last}."
 
 
 def headline(report: WeeklyReport) -> str:
@@ -82,14 +84,15 @@ def headline(report: WeeklyReport) -> str:
     if report.is_closed_week or not ranked:
         return ""
     (best, week), (worst, low) = ranked[0], ranked[-1]
+    dates = f"From {short_day(best.marks[-2].session)} to {short_day(best.marks[-1].session)}"
     first = f"{best.name} {'gained' if week >= 0 else 'lost'} {percent(abs(week))} after costs"
     if len(ranked) > 1:
         two = len(ranked) == 2  # noqa: PLR2004 - the better of two, the best of more
-        deed = f"had the {'better' if two else 'best'} week" if week >= 0 else f"lost {'less' if two else 'least'}"
+        deed = f"did {'better' if two else 'best'}" if week >= 0 else f"lost {'less' if two else 'least'}"
         first = (
             f"{best.name} {deed}: {signed_percent(week)} after costs, against {signed_percent(low)} for {worst.name}"
         )
-    return f"{first}.{_long_run(report)}"
+    return f"{dates} {first}.{_long_run(report)}"
 
 
 def _long_run(report: WeeklyReport) -> str:
@@ -99,13 +102,13 @@ def _long_run(report: WeeklyReport) -> str:
         for section in report.accounts
         if (total := section.total_return(report.initial_cash)) is not None
     ]
-    weeks = max((len(section.marks) for section in report.accounts), default=0)
-    if len(totals) < 2 or weeks < 2:  # noqa: PLR2004 - a comparison needs two
+    weeks = max((len(section.marks) for section in report.accounts), default=0) - 1
+    if len(totals) < 2 or weeks < 1:  # noqa: PLR2004 - a comparison needs two
         return ""
     total, leader = max(totals, key=lambda pair: pair[0])
     sentence = f" Since the start {leader.name} leads with {signed_percent(total)}."
     if weeks < MANY_WEEKS:
-        sentence += f" {weeks} weeks are too few to tell skill from luck."
+        sentence += f" {count(weeks, 'week')} {'is' if weeks == 1 else 'are'} too few to tell skill from luck."
     return sentence
 
 

@@ -17,16 +17,19 @@ from learnfinance_dagster.trading.simulation import SimulatedAccount
 from learnfinance_dagster.trading.submit import reconcile, shown, submit
 from learnfinance_dagster.values import (
     EquityMark,
+    Fill,
     FillReport,
     Mode,
     OrderPlan,
     Portfolio,
     Position,
+    Side,
     Submission,
     TargetWeights,
     Week,
 )
 
+PRICE_STEP = Decimal("0.000001")
 FRESH_SESSIONS = 5
 """A last price older than a trading week does not support an order."""
 
@@ -235,10 +238,12 @@ class Desk:
             identities = [record.order.client_order_id for record in attempt.orders]
         account = self.broker.account(known_at)
         session = week.sessions[0]
+        fills = self.broker.fills(identities)
         positions = self._remembering(days.at_open(account.positions, session), week)
+        positions = tuple(_at_cost_where_bought(position, fills) for position in positions)
         nav = account.cash + sum((position.market_value for position in positions), Decimal(0))
         mark = EquityMark(self.account, week.monday, session, nav, account.cash)
-        self.ledger.record_outcome(self.account, week, self.broker.fills(identities), positions, mark)
+        self.ledger.record_outcome(self.account, week, fills, positions, mark)
         return mark
 
     def _no_fate(self, plan: OrderPlan, pending: str) -> FillReport:
@@ -263,3 +268,14 @@ class Desk:
         plan = self.plan(week, portfolio, target, days, refusal)
         self.submit(week, portfolio, plan, refusal)
         return self.settle(week, plan, days, week.first_close or week.as_of)
+
+
+def _at_cost_where_bought(position: Position, fills: tuple[Fill, ...]) -> Position:
+    """Shares bought later that day than the open are worth what they cost: a limit below it is no gain yet."""
+    bought = [fill for fill in fills if fill.symbol == position.symbol and fill.side is Side.BUY]
+    qty = sum((fill.qty for fill in bought), Decimal(0))
+    if not qty:
+        return position
+    paid = sum((fill.qty * fill.price for fill in bought), Decimal(0))
+    blended = ((position.qty - qty) * position.price + paid) / position.qty
+    return replace(position, price=blended.quantize(PRICE_STEP))

@@ -28,7 +28,7 @@ _COLUMNS = {
 _OPTIONAL = "Adj Close"
 
 
-def read_bars_csv(path: Path) -> pd.DataFrame:
+def read_bars_csv(path: Path | str) -> pd.DataFrame:
     """Read bars from a CSV; the result may be written as (part of) `bars.parquet`.
 
     Returns:
@@ -38,6 +38,7 @@ def read_bars_csv(path: Path) -> pd.DataFrame:
         DataError: the file cannot be read, its header is not that of one table of bars, or a row is wrong.
             Row 0 is the first line below the header.
     """
+    path = Path(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header, *lines = [line for line in csv.reader(file) if line] or [[]]

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import socket
 import sys
 
 import pandas as pd
@@ -78,7 +79,30 @@ def test_one_monday_is_shown_again_as_it_was(run, home):
     status, out, _ = run("monday", "2020-12-21")
     assert status == 0
     assert "2020-12-21  ok" in out
+    assert "was traded before: it is shown again as it was, and nothing is sent" in out
     assert digest(home / "data" / "practice") == before
+
+
+def test_a_week_that_was_only_tried_is_not_taken_for_traded(run, home, monkeypatch):
+    monkeypatch.setenv("LEARNFINANCE_DATA", str(home / "tried"))
+    monkeypatch.setenv("LEARNFINANCE_TRADING", "off")
+    status, out, _ = run("monday", "2020-12-21")
+    assert status == 0
+    assert "hrp: trading is switched off" in out
+    monkeypatch.delenv("LEARNFINANCE_TRADING")
+    _, out, _ = run("demo")
+    assert "2020-12-21  ok" in out
+    assert "2 Mondays run" in out
+
+
+def test_a_port_in_use_is_refused_before_a_second_ui_starts(run):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, _, err = run("prepare", "--port", str(port))
+    assert status == 1
+    assert f"port {port} is in use" in err
 
 
 @pytest.mark.parametrize("week", ["2011-01-03", "2026-11-16"])

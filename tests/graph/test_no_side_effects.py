@@ -7,6 +7,7 @@ import pytest
 
 from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.definitions import build, defs
+from learnfinance_dagster.parameters import AllocationParameters, UniverseParameters
 from learnfinance_dagster.values import Mode
 
 ASSETS = sorted(key.path[-1] for key in defs.resolve_asset_graph().get_all_asset_keys())
@@ -109,3 +110,16 @@ def test_the_same_selection_in_the_monday_job_trades(researched, traded, build_h
     assert len(house.read("hrp_submission", traded.next_week).accepted) == len(plan_of(house, traded.next_week).orders)
     assert house.money()[0] != before[0]
     assert house.money()[1] != before[1]
+
+
+def test_research_on_a_traded_week_leaves_what_it_was_traded_on_and_the_letter(traded, build_house):
+    """With other settings it replaced the universe, the weights and the letter, beside orders of the old ones."""
+    house = build_house(traded.house)
+    week, folders = traded.weeks[-1], ("artifacts", "outbox", "broker")
+    before = house.files(*folders)
+    strict = house.with_settings(allocation=AllocationParameters(max_weight=0.05), universe=UniverseParameters(top=3))
+    went = strict.run("research", week)
+    assert went.success, went.errors
+    changed = {name for name, content in house.files(*folders).items() if before.get(name) != content}
+    assert {name.split("/")[1] for name in changed} <= {"weekly_report"}, "which repeats the settings' warnings"
+    assert plan_of(house, week).orders, "the recorded plan is shown, whatever the weights would be now"

@@ -30,9 +30,12 @@ def test_the_subject_tells_the_week_with_the_better_account_first(make_report, m
     slow = with_navs(make_section("equal_weight"), 100_000, 100_100)
     fast = with_navs(make_section("hrp"), 100_000, 100_420)
     report = make_report(slow, fast)
-    assert subject(report) == "Practice market, week of 29 Dec 2025: hrp +0.42 %, equal_weight +0.10 % (paper)"
+    assert (
+        subject(report)
+        == "Practice market, week of 29 Dec 2025: hrp +0.42 %, equal_weight +0.10 % since 22 Dec (paper)"
+    )
     real = replace(report, market=replace(report.market, is_practice=False))
-    assert subject(real) == "Week of 29 Dec 2025: hrp +0.42 %, equal_weight +0.10 % (paper)"
+    assert subject(real) == f"Week of 29 Dec 2025: {news}"
 
 
 def test_the_subject_does_not_sell_an_old_return_as_this_weeks(make_report, make_section):
@@ -56,13 +59,13 @@ def test_a_line_break_in_a_name_does_not_reach_the_header(make_report, make_sect
 
 
 def test_a_short_record_is_called_short(make_report, make_section, largest_report):
-    assert "12 weeks are too few to tell skill from luck" in headline(make_report())
+    assert "11 weeks are too few to tell skill from luck" in headline(make_report())
     assert "too few" not in headline(largest_report)
 
 
 def test_two_losers_are_not_praised(make_report, make_section):
     report = make_report(with_navs(make_section("hrp"), 100, 98), with_navs(make_section("equal_weight"), 100, 99))
-    assert headline(report).startswith(f"equal_weight lost less: {MINUS}1.00")
+    assert headline(report).startswith(f"From 22 Dec to 29 Dec equal_weight lost less: {MINUS}1.00")
 
 
 def test_the_mail_has_a_text_and_a_letter_and_every_picture_it_speaks_of(make_report):
@@ -143,7 +146,8 @@ def test_the_comparison_is_a_line_for_each_account_in_columns(make_report, make_
     report = make_report(
         with_navs(make_section("hrp"), 100_000, 100_420), with_navs(make_section("equal_weight"), 100_000, 99_000)
     )
-    header, rule, first, second = comparison_table(report).splitlines()
+    header, rule, first, second, dates = comparison_table(report).splitlines()
+    assert dates == "week: 22 Dec → 29 Dec", "a return is never shown without its dates"
     assert set(rule) == {"-"}
     assert first.split()[:2] == ["hrp", "live"]
     assert "+0.42 %" in first

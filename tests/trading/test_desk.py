@@ -9,7 +9,8 @@ import pytest
 from trading_scene import CASH, bar, days_of, desk_on, flat, frame, memory_store, monday, target, walk
 
 from learnfinance_dagster.calendar import CLOSED, week_of
-from learnfinance_dagster.errors import RefusedError
+from learnfinance_dagster.errors import DataError, RefusedError
+from learnfinance_dagster.trading.holdings import held_before
 from learnfinance_dagster.trading.memory_ledger import MemoryLedger
 from learnfinance_dagster.values import Mode, Order, OrderStatus, Portfolio, Side
 
@@ -99,6 +100,74 @@ def test_the_mark_is_taken_at_the_open_after_that_days_split_and_dividend():
 
     assert fate.cash == cash + (held * 2 * Decimal("0.5")).quantize(Decimal("0.01"))
     assert fate.mark.nav == fate.cash + held * 2 * 51
+
+
+def test_a_buy_that_fills_below_the_open_starts_without_a_gain():
+    """Marked at the open of its day, every limit order began with a profit that nobody had made."""
+    rows = flat({"A": 100}, date(2025, 2, 3), date(2025, 2, 28))
+    rows.append(bar("A", ONE.sessions[0], o=110.0, h=110.0, l=95.0, c=96.0))
+    fate = Watched(frame(rows), cash_buffer=0.0, max_position=1.0).monday(ONE, target(ONE, A=0.5))[3]
+    assert [fill.price for fill in fate.fills] == [Decimal(102)], "at the limit"
+    assert fate.mark.nav == pytest.approx(CASH - fate.fills[0].cost, abs=Decimal("0.01"))
+
+
+# ---- what must not be forgotten -----------------------------------------------------------------------------------
+
+
+def test_an_account_that_lost_its_past_is_refused_and_not_traded_on_from_fresh_cash(watched):
+    watched.monday(ONE)
+    fresh = desk_on(BARS, memory_store(), watched.ledger)
+    with pytest.raises(DataError, match="was its account replaced"):
+        fresh.portfolio(TWO, days_of(BARS, TWO.last_session), "")
+
+
+def test_a_mark_written_late_has_a_price_for_every_name(watched):
+    """Sixty weeks later no bar of that time was loaded any more, and everything held was marked at zero."""
+    watched.monday(ONE, reveal=False)
+    far = days_of(BARS[BARS["date"] > TWO.last_session], THREE.last_session)
+    watched.desk.portfolio(THREE, far, "")
+    (mark,) = watched.ledger.marks("hrp", date.max)
+    assert mark.monday == ONE.monday
+    assert all(position.price > 0 for position in watched.ledger.positions("hrp", ONE.run_id))
+    assert mark.nav == pytest.approx(CASH, rel=Decimal("0.05"))
+
+
+def test_a_name_of_which_nobody_ever_knew_a_price_stops_the_account(watched):
+    watched.store.load().positions["GHOST"] = Decimal(1)
+    watched.store.load().settled = ONE.last_session
+    with pytest.raises(DataError, match="GHOST"):
+        watched.desk.portfolio(ONE, days_of(BARS, ONE.last_session), "")
+
+
+def test_an_old_plan_that_is_resumed_after_a_later_week_was_traded_is_not_sent(watched):
+    days = days_of(BARS, ONE.last_session)
+    portfolio = watched.desk.portfolio(ONE, days, "")
+    plan = watched.desk.plan(ONE, portfolio, WANTED[ONE], days, "")
+    watched.monday(TWO)
+    before = watched.snapshot()
+    assert watched.desk.submit(ONE, portfolio, plan, "").accepted == ()
+    assert watched.snapshot() == before, "not even recorded"
+
+
+def test_an_old_weeks_portfolio_has_lived_through_the_splits_since_its_mark():
+    rows = flat({"A": 100}, date(2025, 2, 3), date(2025, 3, 4))
+    rows.append(bar("A", date(2025, 3, 5), 50.0, split=2.0, dividend=1.0))
+    rows += flat({"A": 50}, date(2025, 3, 6), date(2025, 3, 21))
+    watched = Watched(frame(rows), cash_buffer=0.0, max_position=1.0)
+    first = watched.monday(ONE, target(ONE, A=0.5))[3]
+    watched.monday(THREE, target(THREE, A=0.5))
+    (held,) = first.positions
+    portfolio = watched.desk.portfolio(TWO, days_of(watched.bars, TWO.last_session), NO)
+    assert portfolio.positions[0].qty == held.qty * 2
+    assert portfolio.cash == first.cash + (held.qty * 2).quantize(Decimal("0.01"))
+
+
+def test_names_of_an_unmarked_week_count_as_held():
+    watched = Watched()
+    watched.monday(ONE, reveal=False)
+    assert watched.ledger.held_before(TWO.monday) == frozenset()
+    assert held_before(watched.ledger, ("hrp",), TWO.monday) == {"AAA", "BBB", "CCC"}
+    assert held_before(watched.ledger, ("hrp",), ONE.monday) == frozenset()
 
 
 # ---- again ---------------------------------------------------------------------------------------------------------
