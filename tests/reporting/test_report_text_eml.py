@@ -30,10 +30,8 @@ def test_the_subject_tells_the_week_with_the_better_account_first(make_report, m
     slow = with_navs(make_section("equal_weight"), 100_000, 100_100)
     fast = with_navs(make_section("hrp"), 100_000, 100_420)
     report = make_report(slow, fast)
-    assert (
-        subject(report)
-        == "Practice market, week of 29 Dec 2025: hrp +0.42 %, equal_weight +0.10 % since 22 Dec (paper)"
-    )
+    news = "hrp +0.42 %, equal_weight +0.10 % since 22 Dec (paper)"
+    assert subject(report) == f"Practice market, week of 29 Dec 2025: {news}"
     real = replace(report, market=replace(report.market, is_practice=False))
     assert subject(real) == f"Week of 29 Dec 2025: {news}"
 
