@@ -32,7 +32,7 @@ class WeightTable:
 
 
 def weight_table(accounts: Iterable[AccountSection], top: int = TOP) -> WeightTable:
-    """The `top` names by the largest weight that any allocator gives them; ties by name."""
+    """The `top` names by the sum of what all allocators give them; ties by name."""
     targets = [section.weights for section in accounts]
     names = sorted({symbol for target in targets for symbol, weight in target.weights.items() if weight})
 
@@ -44,7 +44,7 @@ def weight_table(accounts: Iterable[AccountSection], top: int = TOP) -> WeightTa
         )
 
     every = [row(symbol, (symbol,)) for symbol in names]
-    every.sort(key=lambda candidate: -max((weight or 0.0) for weight in candidate.weights))
+    every.sort(key=lambda candidate: -sum((weight or 0.0) for weight in candidate.weights))
     shown, hidden = every[:top], every[top:]
     return WeightTable(
         rows=tuple(shown),
