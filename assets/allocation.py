@@ -82,8 +82,8 @@ def _metadata(target: TargetWeights) -> dict[str, Any]:
     rows += [(symbol, "", reason) for symbol, reason in target.excluded.items()]
     return {
         "names": len(ranked),
-        "cash": target.cash,
-        "largest": ranked[0][1] if ranked else 0.0,
+        "cash": round(target.cash, 6),
+        "largest": round(ranked[0][1], 6) if ranked else 0.0,
         "failure": target.failure or "none",
         "table": markdown(["symbol", "weight", "before constraints"], rows),
         **target.provenance,

@@ -83,7 +83,7 @@ def _portfolio_asset(account: str) -> dg.AssetsDefinition:
         found = outcome.value
         rows = [(p.symbol, p.qty, p.price, f"{p.market_value:.2f}", p.price_date) for p in found.positions]
         metadata = {
-            "nav": float(found.nav),
+            "nav": round(float(found.nav), 2),
             "cash": float(found.cash),
             "positions": len(rows),
             "mode": found.mode.value,
@@ -152,7 +152,7 @@ def _plan_metadata(plan: OrderPlan) -> dict[str, Any]:
     return {
         "orders": len(plan.orders),
         "not_sent": len(plan.not_sent),
-        "turnover": plan.turnover,
+        "turnover": round(plan.turnover, 6),
         "mode": plan.mode.value,
         "mode_reason": plan.mode_reason or "none",
         "attempt": plan.attempt,
@@ -234,15 +234,19 @@ def _fills_asset(account: str) -> dg.AssetsDefinition:
 
         outcome = isolated(context, settle, stand_in)
         report = outcome.value
+        prices = {fill.client_order_id: fill.price for fill in report.fills}
         metadata = {
             "fills": len(report.fills),
             "costs": float(sum((fill.cost for fill in report.fills), Decimal(0))),
             "pending": report.pending or "nothing",
-            **({"nav": float(report.mark.nav)} if report.mark else {}),
+            **({"nav": round(float(report.mark.nav), 2)} if report.mark else {}),
             "table": markdown(
-                ["symbol", "side", "shares", "limit", "status", "reason"],
+                ["symbol", "side", "shares", "limit", "status", "price", "reason"],
                 [
-                    (r.order.symbol, r.order.side.value, r.order.qty, r.order.limit_price, r.status.value, r.reason)
+                    (
+                        *(r.order.symbol, r.order.side.value, r.order.qty, r.order.limit_price, r.status.value),
+                        *(prices.get(r.order.client_order_id, ""), r.reason),
+                    )
                     for r in report.orders
                 ],
             ),
