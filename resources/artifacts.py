@@ -153,6 +153,8 @@ class ArtifactIOManager(dg.IOManager):
         if len(asked) == 1:
             path = self._store.path(asset, asked[0]) if kept else self._store.write(asset, asked[0], obj)
             context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
+        elif not weeks:
+            return
         elif asset in self._store.frames:
             self._store.write_weeks(asset, weeks, obj[~obj["week"].isin(kept)])
         else:
