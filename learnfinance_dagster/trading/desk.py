@@ -138,13 +138,18 @@ class Desk:
         Raises:
             DataError: the ledger has an order at the broker that the broker does not know.
         """
-        newest = self.ledger.latest_traded(self.account)
-        attempt = self.ledger.latest_attempt(self.account, run_of(newest)) if newest else None
-        for record in attempt.orders if attempt else ():
-            identity = record.order.client_order_id
-            if record.broker_order_id and self.broker.find(identity) is None:
-                msg = f"the broker of {self.account} does not know {identity}, which it took: was its account replaced?"
+        mondays = {mark.monday for mark in self.ledger.marks(self.account, date.max)}
+        if (traded := self.ledger.latest_traded(self.account)) is not None:
+            mondays.add(traded)
+        for monday in sorted(mondays, reverse=True):
+            attempt = self.ledger.latest_attempt(self.account, run_of(monday))
+            sent = [r.order.client_order_id for r in attempt.orders if r.broker_order_id] if attempt else []
+            unknown = next((identity for identity in sent if self.broker.find(identity) is None), "")
+            if unknown:
+                msg = f"the broker of {self.account} does not know {unknown}, which it took: was its account replaced?"
                 raise DataError(msg)
+            if sent:  # it remembers the newest orders, so it is the account that took them
+                return
 
     def _catch_up(self, week: Week, days: MarketDays) -> None:
         """Record the fate of a traded week that was not known yet when its own run ended.

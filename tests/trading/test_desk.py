@@ -121,6 +121,14 @@ def test_an_account_that_lost_its_past_is_refused_and_not_traded_on_from_fresh_c
         fresh.portfolio(TWO, days_of(BARS, TWO.last_session), "")
 
 
+def test_a_week_without_orders_does_not_hide_that_the_account_lost_its_past(watched):
+    watched.monday(ONE)
+    assert watched.monday(TWO, replace(WANTED[TWO], failure="no returns"))[1].orders == ()
+    fresh = desk_on(BARS, memory_store(), watched.ledger)
+    with pytest.raises(DataError, match="was its account replaced"):
+        fresh.portfolio(THREE, days_of(BARS, THREE.last_session), "")
+
+
 def test_a_mark_written_late_has_a_price_for_every_name(watched):
     """Sixty weeks later no bar of that time was loaded any more, and everything held was marked at zero."""
     watched.monday(ONE, reveal=False)
