@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -17,7 +18,7 @@ from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import png, stored_type
-from learnfinance_dagster.ports import Ledger, MarketInfo
+from learnfinance_dagster.ports import Ledger, Market, MarketInfo
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
 from learnfinance_dagster.trading.desk import FRESH_SESSIONS
 from learnfinance_dagster.trading.guard import read_only
@@ -55,45 +56,61 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
         **found: Any,
     ) -> dg.MaterializeResult:
         from learnfinance_dagster.reporting.eml import render_eml
-        from learnfinance_dagster.reporting.html import picture, render_html
-        from learnfinance_dagster.reporting.text import comparison_table, render_text
-        from learnfinance_dagster.reporting.wording import subject
+        from learnfinance_dagster.reporting.html import render_html
 
         with translated(context):
             week = week_from_key(context.partition_key)
-            source, ledger = market.open(), floor.ledger.open()
-            halal, screened = found["halal_universe"], found["screened_universe"]
+            ledger = floor.ledger.open()
             sections = tuple(_section(allocator, found, ledger, week.monday) for allocator in allocators)
-            content = WeeklyReport(
-                week=week,
-                market=source.info,
-                initial_cash=parameters.initial_cash,
-                universe=_universe(halal, screened),
-                accounts=sections,
-                warnings=(
-                    *_warnings(halal, source.info, source.members(week.as_of) is None, parameters),
-                    *_old_prices(sections, week),
-                ),
-                provenance=(("Software", _versions()),),
-            )
-            html = render_html(content)
+            halal, screened = found["halal_universe"], found["screened_universe"]
+            content = _content(week, market.open(), halal, screened, sections, parameters)
             name = f"weekly-{week.key}"
             if read_only(floor.facts(context)) and floor.keeps("screened_universe", week.key):
-                eml, page = outbox.paths(name)  # the letter of a traded week is the live run's
+                paths = outbox.paths(name)  # the letter of a traded week is the live run's
             else:
-                eml, page = outbox.put(name, render_eml(content, SENDER, (READER,)), html)
-        curve = picture(content)
-        metadata = {
-            "subject": subject(content),
-            **({"equity_curves": png(curve)} if curve else {}),
-            "eml": dg.MetadataValue.path(str(eml)),
-            "html": dg.MetadataValue.path(str(page)),
-            "comparison": dg.MetadataValue.md(f"```\n{comparison_table(content)}\n```"),
-            "text": dg.MetadataValue.md(f"```\n{render_text(content)}\n```"),
-        }
-        return dg.MaterializeResult(value=content, metadata=metadata)
+                paths = outbox.put(name, render_eml(content, SENDER, (READER,)), render_html(content))
+        return dg.MaterializeResult(value=content, metadata=_metadata(content, *paths))
 
     return report
+
+
+def _content(
+    week: Week,
+    source: Market,
+    halal: pd.DataFrame,
+    screened: pd.DataFrame,
+    sections: tuple[AccountSection, ...],
+    parameters: Parameters,
+) -> WeeklyReport:
+    is_dated = source.members(week.as_of) is not None
+    return WeeklyReport(
+        week=week,
+        market=source.info,
+        initial_cash=parameters.initial_cash,
+        universe=_universe(halal, screened),
+        accounts=sections,
+        warnings=(
+            *_warnings(halal, source.info, parameters, is_dated=is_dated),
+            *_old_prices(sections, week),
+        ),
+        provenance=(("Software", _versions()),),
+    )
+
+
+def _metadata(content: WeeklyReport, eml: Path, page: Path) -> dict[str, Any]:
+    from learnfinance_dagster.reporting.html import picture
+    from learnfinance_dagster.reporting.text import comparison_table, render_text
+    from learnfinance_dagster.reporting.wording import subject
+
+    curve = picture(content)
+    return {
+        "subject": subject(content),
+        **({"equity_curves": png(curve)} if curve else {}),
+        "eml": dg.MetadataValue.path(str(eml)),
+        "html": dg.MetadataValue.path(str(page)),
+        "comparison": dg.MetadataValue.md(f"```\n{comparison_table(content)}\n```"),
+        "text": dg.MetadataValue.md(f"```\n{render_text(content)}\n```"),
+    }
 
 
 def _section(allocator: Allocator, found: dict[str, Any], ledger: Ledger, monday: date) -> AccountSection:
@@ -129,13 +146,13 @@ def _universe(halal: pd.DataFrame, screened: pd.DataFrame) -> UniverseSummary:
     )
 
 
-def _warnings(halal: pd.DataFrame, market: MarketInfo, undated: bool, parameters: Parameters) -> tuple[str, ...]:  # noqa: FBT001
+def _warnings(halal: pd.DataFrame, market: MarketInfo, parameters: Parameters, *, is_dated: bool) -> tuple[str, ...]:
     found = []
     if halal.empty:
         found.append("No halal fund's holdings were known at the decision: there is nothing to choose from.")
     elif (age := int(halal["age_days"].min())) > parameters.universe.stale_holdings_days:
         found.append(f"The newest fund holdings known at the decision were {age} days old.")
-    if undated and not any(text.startswith("survivorship") for text in market.caveats):
+    if not is_dated and not any(text.startswith("survivorship") for text in market.caveats):
         found.append("survivorship: current constituents")
     return tuple(found)
 
