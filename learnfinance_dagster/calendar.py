@@ -110,9 +110,32 @@ def sessions_back(session: date, count: int) -> date:
     return _sessions().days[max(0, _index(session) - count)]
 
 
-def decision_time(monday: date) -> datetime:
-    """18:00 in Kolkata on that Monday, in UTC."""
-    return datetime.combine(monday, DECISION_TIME).astimezone(UTC)
+def decision_time(day: date) -> datetime:
+    """18:00 in Kolkata on that day, in UTC."""
+    return datetime.combine(day, DECISION_TIME).astimezone(UTC)
+
+
+def news_day(published: datetime) -> date:
+    """The day at whose 18:00 in Kolkata something published then is first known.
+
+    A news day is the 24 hours that end at 12:30 UTC, in winter and in summer, so a week's decision knows exactly seven
+    whole days, and no day belongs to two weeks.
+    """
+    day = published.astimezone(KOLKATA).date()
+    return day if published <= decision_time(day) else day + timedelta(days=1)
+
+
+def news_days(week: Week) -> tuple[date, ...]:
+    """The seven news days that a week's decision learns of: Tuesday to its Monday."""
+    return tuple(week.monday - timedelta(days=n) for n in range(6, -1, -1))
+
+
+def matters(day: date) -> bool:
+    """Whether a news day touches trading: a session lies in it, or opens right after it.
+
+    Nobody misses the news of a Sunday: its 24 hours lie between two days without a session.
+    """
+    return bool(sessions_between(day - timedelta(days=1), day))
 
 
 def monday_of(day: date) -> date:

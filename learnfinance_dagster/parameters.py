@@ -1,7 +1,7 @@
 """Parameters of the stages, each with its default and its reason. Settings collect them; stages receive them."""
 
 from datetime import date
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -76,3 +76,49 @@ class OrderParameters(_Group):
     max_position: float = Field(default=0.25, gt=0, le=1, description="share of NAV no buy may take a name beyond")
     allow: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
+
+
+class SignalParameters(_Group):
+    """From evidence to signals."""
+
+    news_decay_days: float = Field(default=7.0, ge=0.1, description="an article's weight is exp(-age / this)")
+    min_articles: int = Field(default=3, ge=1, description="fewer are `insufficient_news`")
+    top_articles: int = Field(default=3, ge=1, le=10, description="articles named beside each score")
+    max_not_fetched: float = Field(
+        default=0.2, ge=0, le=1, description="share of (day, name) pairs not fetched above which the check warns"
+    )
+    stale_filing_quarters: float = Field(
+        default=1.6,
+        gt=0,
+        description="a newest filing older than this is late: quarters end every 1.0, and most"
+        " companies report within 0.5",
+    )
+    history_symbols: tuple[str, ...] = Field(
+        default=(), description="names whose daily sentiment is kept besides the week's halal universe"
+    )
+    halal_basis: Literal["total_assets", "market_value"] = Field(
+        default="total_assets", description="what the screen's ratios are taken of"
+    )
+    dc_threshold: float = Field(default=0.04, gt=0, lt=1, description="move that makes a directional change")
+
+
+class FinbertParameters(_Group):
+    """The FinBERT sentiment model."""
+
+    model: str = Field(default="ProsusAI/finbert", description="Hugging Face id, or a folder")
+    revision: str = Field(default="main", description="branch, tag or commit")
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = Field(
+        default="auto",
+        description="arithmetic on a CPU; auto takes the smallest that keeps accuracy within half a point",
+    )
+    tokens_per_batch: int = Field(default=4096, ge=512, description="padded tokens a forward pass may hold")
+
+
+class EndpointParameters(_Group):
+    """Addresses of the vendors; other ones serve tests and proxies."""
+
+    alpaca_data: str = "https://data.alpaca.markets"
+    yahoo: str = "https://finance.yahoo.com"
+    edgar: str = "https://data.sec.gov"
+    edgar_files: str = "https://www.sec.gov"
+    alpha_vantage: str = "https://www.alphavantage.co"

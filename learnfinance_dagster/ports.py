@@ -3,7 +3,7 @@
 Every question about a market carries `known_at`: an adapter answers only with what was public then.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -46,12 +46,122 @@ class MarketInfo:
     """What a reader must know before trusting results, e.g. survivorship."""
 
 
+class Coverage(StrEnum):
+    """What is known of a name's news on a news day. Only the first two count as covered."""
+
+    ARTICLES = "articles"
+    NO_ARTICLES = "no_articles"
+    """Fetched, and there was nothing."""
+    NOT_FETCHED = "not_fetched"
+    """Nobody asked, or the answer did not come: not the same as no news."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewsAnswer:
+    """What a news source answered: the articles, and how far the answer reaches."""
+
+    articles: pd.DataFrame
+    """Columns and dtypes of `schemas.evidence.Articles`; sorted by symbol, published_at, article_id."""
+    coverage: pd.DataFrame
+    """Columns of `schemas.evidence.NewsCoverage`: one row for every (news day, symbol) that was asked for."""
+    skipped: tuple[str, ...] = ()
+    """Items that were received and not used, each with its reason, e.g. `AAPL: an article without a date (id 7)`."""
+
+
+class NewsSource(Protocol):
+    """Articles about companies."""
+
+    @property
+    def name(self) -> str:
+        """Names the source in evidence, e.g. `alpaca`."""
+        ...
+
+    def articles(self, symbols: Collection[str], first: date, last: date, known_at: datetime) -> NewsAnswer:
+        """Articles of the news days [first, last] (`calendar.news_day`) that were public at `known_at`.
+
+        A day that was not over at `known_at` is NOT_FETCHED, although its articles so far are given. A failure of the
+        source is no exception here: days that it could not give are NOT_FETCHED with the reason.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FilingsAnswer:
+    """What a source of statements answered."""
+
+    filings: pd.DataFrame
+    """Columns and dtypes of `schemas.market.Fundamentals`; sorted by symbol, fiscal_date_ending, available_on."""
+    missing: dict[str, str]
+    """Symbol → why there is nothing for it. Names with filings are not in it."""
+
+
+class FilingsSource(Protocol):
+    """Quarterly statements with the day they became public."""
+
+    @property
+    def name(self) -> str:
+        """Names the source in evidence, e.g. `edgar`."""
+        ...
+
+    def filings(self, symbols: Collection[str], known_at: datetime) -> FilingsAnswer:
+        """Every statement that was public at `known_at`: made available on a New York day before that moment's.
+
+        A date has no hour, and most filings come after the close, so the day itself does not count. A failure of the
+        source is no exception here: the names it could not give are `missing` with the reason.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which model scored: part of every score that is stored."""
+
+    name: str
+    revision: str
+    """Version, commit or weights' hash, and the arithmetic where it is not float32."""
+
+    def __str__(self) -> str:
+        """One word for artifacts, e.g. `vader@3.3.2`."""
+        return f"{self.name}@{self.revision}"
+
+
+class SentimentModel(Protocol):
+    """Reads the tone of financial text."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which model this is; asking may load it."""
+        ...
+
+    def score(self, texts: Sequence[str]) -> pd.DataFrame:
+        """One row for each text, in order.
+
+        Columns: score (-1 bad … 1 good), confidence (0…1), p_pos, p_neg, p_neu (sum 1), rounded to 4 digits; label
+        (positive, negative, neutral).
+
+        Raises:
+            ConfigurationError: the model cannot be loaded; the message says how to get it.
+            DataError: it failed on these texts. Never a neutral score instead.
+        """
+        ...
+
+
 class Market(Protocol):
-    """Prices, fund holdings and index membership, as they were known at a moment."""
+    """Prices, fund holdings, index membership, news and filings, as they were known at a moment."""
 
     @property
     def info(self) -> MarketInfo:
         """Name, basis, span and caveats."""
+        ...
+
+    @property
+    def news(self) -> NewsSource:
+        """The articles that this market holds."""
+        ...
+
+    @property
+    def statements(self) -> FilingsSource:
+        """The filings that this market holds."""
         ...
 
     def bars(self, first: date, last: date, known_at: datetime, symbols: Collection[str] | None = None) -> pd.DataFrame:

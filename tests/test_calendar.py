@@ -11,8 +11,11 @@ from learnfinance_dagster.calendar import (
     LAST_DAY,
     NEW_YORK,
     last_closed_session,
+    matters,
     monday_of,
     mondays_between,
+    news_day,
+    news_days,
     next_session,
     session_close,
     session_open,
@@ -237,3 +240,34 @@ def test_mondays_between_starts_with_the_week_of_the_first_day():
     assert mondays_between(date(2025, 12, 31), date(2026, 1, 5)) == (date(2025, 12, 29), date(2026, 1, 5))
     assert mondays_between(date(2025, 12, 31), date(2026, 1, 4)) == (date(2025, 12, 29),)
     assert mondays_between(date(2025, 12, 29), date(2025, 12, 1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("published", "day"),
+    [
+        ("2025-12-29T12:30:00+00:00", date(2025, 12, 29)),
+        ("2025-12-29T12:30:00.000001+00:00", date(2025, 12, 30)),
+        ("2025-12-28T12:30:01+00:00", date(2025, 12, 29)),
+        ("2025-07-01T03:59:00+00:00", date(2025, 7, 1)),
+    ],
+)
+def test_a_news_day_ends_at_the_decision_time_in_winter_and_in_summer(published, day):
+    assert news_day(datetime.fromisoformat(published)) == day
+
+
+def test_a_week_learns_of_exactly_seven_news_days_and_shares_none():
+    this, following = week_of(date(2025, 12, 22)), week_of(date(2025, 12, 29))
+    assert news_days(this)[0] == date(2025, 12, 16)
+    assert news_days(this)[-1] == this.monday
+    assert news_day(this.as_of) == this.monday
+    assert set(news_days(this)).isdisjoint(news_days(following))
+    assert len({*news_days(this), *news_days(following)}) == 14
+
+
+def test_the_news_day_between_two_closed_days_does_not_matter():
+    sunday, saturday, monday = date(2025, 12, 21), date(2025, 12, 20), date(2025, 12, 22)
+    assert not matters(sunday)
+    assert matters(saturday), "Friday's session lies in it"
+    assert matters(monday), "the market opens after it"
+    assert not matters(date(2025, 5, 26)), "Memorial Day after a Sunday"
+    assert matters(date(2025, 5, 27))

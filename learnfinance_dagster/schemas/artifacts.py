@@ -1,20 +1,21 @@
 """Frames that weekly assets store. Every one has a `week` column, by which runs over many weeks are split."""
 
 import pandera.pandas as pa
-from pandera.api.pandas.model_config import BaseConfig
 from pandera.typing import Series
 
-
-class ArtifactFrame(pa.DataFrameModel):
-    """Base: exactly the declared columns, in any order; empty frames keep their columns."""
-
-    week: Series[str] = pa.Field(description="Monday of the decision, e.g. 2025-12-29")
-
-    class Config(BaseConfig):
-        """No column may come or go unnoticed."""
-
-        strict = True
-        coerce = True
+from learnfinance_dagster.schemas.artifact_frame import ArtifactFrame
+from learnfinance_dagster.schemas.signals import (
+    DailySentiment,
+    Filings,
+    Fundamentals,
+    HalalScreen,
+    NewsArticles,
+    NewsCoverage,
+    NewsSentiment,
+    SentimentGaps,
+    StateFeatures,
+    TechnicalFeatures,
+)
 
 
 class HalalUniverse(ArtifactFrame):
@@ -62,5 +63,18 @@ FRAMES: dict[str, type[ArtifactFrame]] = {
     "halal_universe": HalalUniverse,
     "screened_universe": ScreenedUniverse,
     "daily_bars": DailyBars,
+    "news_articles": NewsArticles,
+    "news_coverage": NewsCoverage,
+    "news_sentiment": NewsSentiment,
+    "filings": Filings,
+    "fundamentals": Fundamentals,
+    "halal_screen": HalalScreen,
+    "state_features": StateFeatures,
+    "technical_features": TechnicalFeatures,
+    "daily_sentiment": DailySentiment,
+    "sentiment_gaps": SentimentGaps,
 }
 """Asset → what it stores."""
+
+HISTORY = frozenset({"daily_sentiment", "sentiment_gaps"})
+"""Frames that no decision reads: they may be completed later, also for weeks that were traded."""

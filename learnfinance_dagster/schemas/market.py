@@ -79,6 +79,14 @@ class News(MarketFrame):
     source: Series[str]
 
 
+class NewsSpans(MarketFrame):
+    """`news_coverage.parquet`: for which days the headlines are complete."""
+
+    symbol: Series[str] = pa.Field(description="ticker; * is every name")
+    first_day: Series[object] = pa.Field(description="first news day that is complete")
+    last_day: Series[object] = pa.Field(description="last news day that is complete")
+
+
 class Fundamentals(MarketFrame):
     """`fundamentals.parquet`: quarterly statements with the day they became public; USD, NaN = not in the source."""
 
@@ -119,6 +127,7 @@ MARKET_FILES: dict[str, MarketFile] = {
     "holdings": MarketFile(Holdings, ("fund", "date", "symbol")),
     "membership": MarketFile(Membership, ("index", "symbol", "start_date")),
     "news": MarketFile(News, ("published_at", "symbol"), unique=False),
+    "news_coverage": MarketFile(NewsSpans, ("symbol", "first_day")),
     "fundamentals": MarketFile(Fundamentals, ("symbol", "fiscal_date_ending", "available_on")),
 }
 """File stem → its shape. Only `bars` is required."""

@@ -5,6 +5,8 @@ from datetime import date
 
 import pandas as pd
 
+from learnfinance_dagster.symbols import normalise
+
 US_TICKER = re.compile(r"[A-Z]{1,5}([.-][ABC])?")
 """One to five letters, optionally a share class (BRK.B). Exchange suffixes do not fit, not even short ones: SGRO.L
 trades in London, and BBWI-W was a when-issued line."""
@@ -14,14 +16,6 @@ NOT_SECURITY = re.compile(r"(CASH|OTHER|CVR|N/A|USD)([^A-Z].*)?|\d+CVR\d*")
 """What fund files write for the rest: `Cash&Other`, `n/a`, rights such as `003654100CVR`. (CVRX is a stock.)"""
 SAME_COMPANY = {"GOOG": "GOOGL", "FOX": "FOXA", "NWS": "NWSA", "UA": "UAA", "LBTYK": "LBTYA", "BRK.A": "BRK.B"}
 """Share class → the class that is kept when both are held."""
-ALIASES = {"FB": "META", "PCLN": "BKNG"}
-"""Ticker → its later name, for sources that mix both."""
-
-
-def normalise(symbol: str) -> str:
-    """Upper case, trimmed, aliases resolved; unknown symbols pass unchanged."""
-    plain = symbol.strip().upper()
-    return ALIASES.get(plain, plain)
 
 
 def exclusion(symbol: str, listed: frozenset[str], blocked: frozenset[str]) -> str:

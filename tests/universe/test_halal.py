@@ -7,7 +7,8 @@ import pytest
 from pandera.errors import SchemaError
 
 from learnfinance_dagster.schemas.artifacts import HalalUniverse
-from learnfinance_dagster.universe.halal import exclusion, halal_universe, normalise
+from learnfinance_dagster.symbols import normalise
+from learnfinance_dagster.universe.halal import exclusion, halal_universe
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 CASES = SHARED / "spec" / "cases.json"

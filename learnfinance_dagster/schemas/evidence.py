@@ -1,0 +1,45 @@
+"""Frames that news sources answer with (`ports.NewsAnswer`), before they belong to a week."""
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.api.pandas.model_config import BaseConfig
+from pandera.typing import Series
+
+
+class EvidenceFrame(pa.DataFrameModel):
+    """Base: exactly the declared columns."""
+
+    class Config(BaseConfig):
+        """No column may come or go unnoticed."""
+
+        strict = True
+        coerce = True
+
+
+class Articles(EvidenceFrame):
+    """One row per article and name that it is about."""
+
+    day: Series[object] = pa.Field(description="news day: the 24 hours that end at 18:00 in Kolkata on this date")
+    symbol: Series[str] = pa.Field(description="name that the article is about, aliases resolved")
+    published_at: Series[pd.DatetimeTZDtype] = pa.Field(
+        dtype_kwargs={"unit": "us", "tz": "UTC"}, description="when this text became public, UTC"
+    )
+    headline: Series[str] = pa.Field(str_length={"min_value": 1}, description="plain text, no markup")
+    summary: Series[str] = pa.Field(description="plain text; may be empty")
+    publisher: Series[str] = pa.Field(description="who wrote it; may be empty")
+    url: Series[str] = pa.Field(description="where to read it; may be empty")
+    article_id: Series[str] = pa.Field(
+        str_length={"min_value": 1}, description="the source's id, or a hash of the text"
+    )
+    raw: Series[str] = pa.Field(description="the item as the source gave it, JSON")
+
+
+class NewsCoverage(EvidenceFrame):
+    """One row per news day and name: what is known of its news."""
+
+    day: Series[object] = pa.Field(description="news day: the 24 hours that end at 18:00 in Kolkata on this date")
+    symbol: Series[str] = pa.Field(description="name")
+    state: Series[str] = pa.Field(
+        isin=["articles", "no_articles", "not_fetched"], description="only the first two count as covered"
+    )
+    reason: Series[str] = pa.Field(description="why it was not fetched; empty when it was")
