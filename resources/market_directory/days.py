@@ -1,11 +1,22 @@
-"""Dates as frames carry them, and days as numpy counts them."""
+"""Dates as frames carry them, days as numpy counts them, and which of them are over at a moment."""
+
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from learnfinance_dagster.calendar import NEW_YORK, decision_time, news_day
+
 Days = npt.NDArray[np.datetime64]
+Micros = npt.NDArray[np.int64]
+"""Moments as microseconds since 1970, UTC."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 86_400_000_000
+_BOUNDARY = (12 * 60 + 30) * 60_000_000
+"""A news day ends at 12:30 UTC."""
 
 
 def days_of(dates: pd.Series) -> Days:
@@ -14,3 +25,41 @@ def days_of(dates: pd.Series) -> Days:
     Arrow converts in a small part of the time that numpy takes.
     """
     return pa.array(dates.astype(object), type=pa.date32(), from_pandas=True).to_numpy(zero_copy_only=False)
+
+
+def days_between(first: date, last: date) -> Days:
+    """Every day from `first` to `last`, both included; none where `last` comes first."""
+    return np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
+
+
+def news_days_of(moments: Micros) -> Days:
+    """`calendar.news_day` of many moments at once."""
+    return (-((_BOUNDARY - moments) // _DAY)).astype("datetime64[D]")
+
+
+def micros(moment: datetime) -> int:
+    """A moment as `Micros` counts."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def last_whole_news_day(known_at: datetime) -> date:
+    """The newest news day that was over at a moment."""
+    day = news_day(aware(known_at))
+    return day if decision_time(day) <= known_at else day - timedelta(days=1)
+
+
+def new_york_day(known_at: datetime) -> np.datetime64:
+    """The date in New York at a moment."""
+    return np.datetime64(aware(known_at).astimezone(NEW_YORK).date(), "D")
+
+
+def aware(moment: datetime) -> datetime:
+    """The moment itself.
+
+    Raises:
+        ValueError: it has no time zone, so it could be any of two days.
+    """
+    if moment.tzinfo is None:
+        msg = f"known_at {moment.isoformat()} has no time zone"
+        raise ValueError(msg)
+    return moment

@@ -16,6 +16,7 @@ from resources.market_directory.rules import (
     check_interval,
     check_prices,
     check_sessions,
+    check_spans,
 )
 from resources.market_directory.sheet import Sheet, read_sheet
 
@@ -30,6 +31,7 @@ class MarketFrames:
     holdings: pd.DataFrame | None = None
     membership: pd.DataFrame | None = None
     news: pd.DataFrame | None = None
+    news_coverage: pd.DataFrame | None = None
     fundamentals: pd.DataFrame | None = None
 
 
@@ -55,6 +57,8 @@ def load(directory: Path) -> MarketFrames:
             sheets[stem] = _check(stem, read_sheet(path, spec), sheets, manifest.price_basis)
         if stem == "actions":
             _check_dividends_known(sheets, manifest)
+        if stem == "news_coverage":
+            _check_news_there(sheets)
     frames = {stem: sheet.table.to_pandas(ignore_metadata=True) for stem, sheet in sheets.items()}
     return MarketFrames(describe(manifest, frames["bars"], frames.get("membership")), **frames)
 
@@ -70,6 +74,8 @@ def _check(stem: str, sheet: Sheet, sheets: dict[str, Sheet], basis: PriceBasis)
         check_actions(sheet, sheets["bars"], basis)
     if stem == "membership":
         check_interval(sheet, "start_date", "end_date")
+    if stem == "news_coverage":
+        check_spans(sheet)
     if stem == "fundamentals":
         check_interval(sheet, "fiscal_date_ending", "available_on")
     return sheet
@@ -100,4 +106,11 @@ def _check_dividends_known(sheets: dict[str, Sheet], manifest: Manifest) -> None
         raise DataError(msg)
     if "adj_close" not in sheets["bars"].table.column_names:
         msg = "bars.parquet: column adj_close is missing: it is needed where there is no actions.parquet"
+        raise DataError(msg)
+
+
+def _check_news_there(sheets: dict[str, Sheet]) -> None:
+    """Spans without headlines would make every day one without news."""
+    if "news_coverage" in sheets and "news" not in sheets:
+        msg = "news.parquet is missing: news_coverage.parquet says for which days it is complete; it may have no rows"
         raise DataError(msg)

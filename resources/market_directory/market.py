@@ -8,10 +8,12 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from learnfinance_dagster.calendar import NEW_YORK, last_closed_session
+from learnfinance_dagster.calendar import last_closed_session
 from learnfinance_dagster.ports import MarketInfo
-from resources.market_directory.days import days_of
+from resources.market_directory.days import aware, days_of, new_york_day
+from resources.market_directory.filings import DirectoryFilings
 from resources.market_directory.load import MarketFrames, load
+from resources.market_directory.news import DirectoryNews
 from resources.market_directory.panel import Panel
 
 _HOLDINGS = {"fund": "str", "date": "object", "symbol": "str", "weight_pct": "float64"}
@@ -32,6 +34,8 @@ class DirectoryMarket:
         self._membership = frames.membership
         if self._membership is not None:
             self._start, self._end = days_of(self._membership["start_date"]), days_of(self._membership["end_date"])
+        self._news = DirectoryNews(self.info.name, frames.news, frames.news_coverage)
+        self._statements = DirectoryFilings(self.info.name, frames.fundamentals)
 
     @classmethod
     def from_frames(cls, frames: MarketFrames) -> Self:
@@ -57,16 +61,26 @@ class DirectoryMarket:
         """Name, basis, span and caveats."""
         return self._frames.info
 
+    @property
+    def news(self) -> DirectoryNews:
+        """The headlines of `news.parquet`."""
+        return self._news
+
+    @property
+    def statements(self) -> DirectoryFilings:
+        """The statements of `fundamentals.parquet`."""
+        return self._statements
+
     def bars(self, first: date, last: date, known_at: datetime, symbols: Collection[str] | None = None) -> pd.DataFrame:
         """Bars of sessions in [first, last] that had closed by `known_at`; columns and order as `ports.Market` says."""
-        return self._panel.between(first, min(last, last_closed_session(_aware(known_at))), symbols)
+        return self._panel.between(first, min(last, last_closed_session(aware(known_at))), symbols)
 
     def holdings(self, funds: Collection[str], known_at: datetime) -> pd.DataFrame:
         """The newest holdings of each fund dated before `known_at`'s New York day: fund, date, symbol, weight_pct.
 
         Funds in the order given, the heaviest holding first.
         """
-        day = _new_york_day(known_at)
+        day = new_york_day(known_at)
         rows = [self._newest(fund, day) for fund in dict.fromkeys(funds)]
         known = self._holdings.take(np.concatenate([np.empty(0, dtype=np.int64), *rows]))
         return known[list(_HOLDINGS)].astype(_HOLDINGS).reset_index(drop=True)
@@ -75,7 +89,7 @@ class DirectoryMarket:
         """Members of any index on `known_at`'s New York day; None without a membership file."""
         if self._membership is None:
             return None
-        day = _new_york_day(known_at)
+        day = new_york_day(known_at)
         is_member = (self._start <= day) & (np.isnat(self._end) | (day < self._end))
         return frozenset(self._membership["symbol"].to_numpy(dtype=object)[is_member])
 
@@ -90,14 +104,3 @@ class DirectoryMarket:
         newest = self._holdings.take(rows)
         rows = rows[np.argsort(newest["symbol"].to_numpy(dtype=object), kind="stable")]
         return rows[np.argsort(-self._holdings["weight_pct"].to_numpy()[rows], kind="stable")]
-
-
-def _aware(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        msg = f"known_at {moment.isoformat()} has no time zone"
-        raise ValueError(msg)
-    return moment
-
-
-def _new_york_day(known_at: datetime) -> np.datetime64:
-    return np.datetime64(_aware(known_at).astimezone(NEW_YORK).date(), "D")

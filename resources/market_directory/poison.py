@@ -1,13 +1,14 @@
 """Spoil everything in a market that became known after a moment. What is left the same cannot have looked there."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
 from learnfinance_dagster.calendar import NEW_YORK, last_closed_session
+from resources.market_directory.days import last_whole_news_day
 from resources.market_directory.load import MarketFrames
 
 
@@ -15,16 +16,21 @@ class Poison(StrEnum):
     """How the future is spoilt."""
 
     MISSING = "missing"
-    """Numbers become NaN, texts become nonsense."""
+    """Numbers become NaN; texts and the names of rows become nonsense."""
     NOISE = "noise"
-    """Numbers become seeded noise."""
+    """Numbers become seeded noise, and so do texts."""
     SHOCK = "shock"
-    """Numbers become ten times what they were."""
+    """Numbers become ten times what they were, and texts cry disaster."""
 
 
 NONSENSE = "POISON"
-TEXTS = ("symbol", "headline", "summary", "source", "fund", "index")
-"""Columns of words. Keys are left where spoiling them would only hide the rows."""
+ALARM = "POISON: disaster, fraud, terrible losses and bankruptcy"
+"""A reader of tone cannot miss it."""
+TEXTS = ("headline", "summary", "source")
+"""Columns that are read. They are always spoilt, or a leak of words would pass under two of three futures."""
+NAMES = ("symbol", "fund", "index")
+"""Columns that name a row. Without their names rows are out of sight, so two of three futures keep them."""
+EVER_AFTER = timedelta(days=3650)
 
 
 def poisoned(frames: MarketFrames, known_at: datetime, how: Poison, seed: int = 0) -> MarketFrames:
@@ -32,7 +38,7 @@ def poisoned(frames: MarketFrames, known_at: datetime, how: Poison, seed: int = 
 
     Bars and actions are public once their session has closed, holdings and filings from the day after their date,
     members on the day itself, news from its minute on. An index membership that ends later is still open as far as
-    anybody knew.
+    anybody knew, and which days' news would be complete was known of no day that was not over.
     """
     session, day = last_closed_session(known_at), known_at.astimezone(NEW_YORK).date()
     rng = np.random.default_rng(seed)
@@ -54,6 +60,7 @@ def poisoned(frames: MarketFrames, known_at: datetime, how: Poison, seed: int = 
         holdings=spoil(frames.holdings, "date", is_known=before(frames.holdings, "date", day, included=False)),
         membership=_forgotten_members(frames.membership, day, how),
         news=spoil(frames.news, "published_at", is_known=before(frames.news, "published_at", known_at, included=True)),
+        news_coverage=_forgotten_spans(frames.news_coverage, last_whole_news_day(known_at), how),
         fundamentals=spoil(
             frames.fundamentals,
             "available_on",
@@ -70,9 +77,20 @@ def _spoilt(
         if pd.api.types.is_numeric_dtype(frame[column]):
             values = frame[column].astype("float64")
             out[column] = values.mask(rows, _replacement(values, how, rng))
-        elif column in TEXTS and column not in keep and how is Poison.MISSING:
+        elif column in TEXTS:
+            out[column] = frame[column].mask(rows, _words(frame[column], how, rng))
+        elif column in NAMES and column not in keep and how is Poison.MISSING:
             out[column] = frame[column].mask(rows, NONSENSE)
     return out
+
+
+def _words(texts: "pd.Series[str]", how: Poison, rng: np.random.Generator) -> "pd.Series[str]":
+    words = {
+        Poison.MISSING: [NONSENSE] * len(texts),
+        Poison.NOISE: [f"{NONSENSE} {number}" for number in rng.integers(0, 10**9, len(texts))],
+        Poison.SHOCK: [ALARM] * len(texts),
+    }
+    return pd.Series(words[how], index=texts.index, dtype=texts.dtype)
 
 
 def _replacement(values: "pd.Series[float]", how: Poison, rng: np.random.Generator) -> "pd.Series[float] | float":
@@ -93,4 +111,18 @@ def _forgotten_members(membership: pd.DataFrame | None, day: object, how: Poison
     if how is Poison.MISSING:
         return out[started].reset_index(drop=True)
     out["symbol"] = out["symbol"].mask(~started, NONSENSE)
+    return out
+
+
+def _forgotten_spans(spans: pd.DataFrame | None, last_whole: date, how: Poison) -> pd.DataFrame | None:
+    """Spans end at the newest day that was over, or go on for years; those that start later go, or are another's."""
+    if spans is None:
+        return None
+    later, open_ended = spans["first_day"] > last_whole, spans["last_day"] > last_whole
+    out = spans.copy()
+    if how is Poison.MISSING:
+        out["last_day"] = out["last_day"].mask(open_ended, last_whole)
+        return out[~later].reset_index(drop=True)
+    out["last_day"] = out["last_day"].mask(open_ended, last_whole + EVER_AFTER)
+    out["symbol"] = out["symbol"].mask(later, NONSENSE)
     return out

@@ -118,3 +118,27 @@ def check_interval(sheet: Sheet, start: str, end: str) -> None:
     """
     first, last = sheet.days(start), sheet.days(end)
     sheet.refuse_where(last <= first, end, lambda row: f"{last[row]} is not after {start} {first[row]}")
+
+
+def check_spans(spans: Sheet) -> None:
+    """Check that the spans of `news_coverage.parquet` end no earlier than they start, and that those of a symbol part.
+
+    `*` and a symbol's own spans may overlap: a day is complete when either says so.
+
+    Raises:
+        DataError: a span that ends before it starts, or one that starts inside another of its symbol.
+    """
+    first, last = spans.days("first_day"), spans.days("last_day")
+    spans.refuse_where(last < first, "last_day", lambda row: f"{last[row]} is before first_day {first[row]}")
+    symbol = spans.ranks("symbol")
+    order = np.lexsort((first, symbol))
+    before, after = order[:-1], order[1:]
+    bad = np.zeros(len(order), dtype=bool)
+    bad[after] = (symbol[before] == symbol[after]) & (first[after] <= last[before])
+    other = np.zeros(len(order), dtype=np.int64)
+    other[after] = before
+    spans.refuse_where(
+        bad,
+        "first_day",
+        lambda row: f"is inside the span {first[other[row]]}..{last[other[row]]} of the same symbol; write one span",
+    )

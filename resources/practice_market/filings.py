@@ -58,10 +58,12 @@ def filings(spec: PracticeSpec, line: Timeline, names: Roster, levels: Levels) -
     """Statements as in `learnfinance_dagster.schemas.market.Fundamentals`, sorted by symbol and period."""
     rng = stream(spec, Part.FILINGS)
     habits = _habits(rng, len(names))
-    ends, value, shares = _quarters(line, names, levels, habits.month)
+    ends, value = _quarters(line, names, levels, habits.month)
     items = _items(rng, habits, value)
-    items["shares_outstanding"] = np.round(shares, -3)
     public = _public(rng, ends, habits.delay)
+    # Splits up to the day of publication are in a statement's shares.
+    known = np.maximum(line.at_or_before(public), names.listed)
+    items["shares_outstanding"] = np.round(levels.splits[known, np.arange(len(names))] * names.shares, -3)
     # A company files from its listing on (the first ones have a past), and until it leaves.
     listed = np.where(names.listed == 0, ends[0].min(), line.days[names.listed])
     gone = np.append(line.days, line.days[-1] + 1)[names.delisted]
@@ -109,10 +111,8 @@ def _some(rng: np.random.Generator, count: int, always: int) -> np.ndarray:
     return chosen
 
 
-def _quarters(
-    line: Timeline, names: Roster, levels: Levels, month: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(Q, N) fiscal quarter ends, slow market value then, and shares outstanding then."""
+def _quarters(line: Timeline, names: Roster, levels: Levels, month: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(Q, N) fiscal quarter ends, and slow market value then."""
     first = line.days[0].astype("datetime64[M]") - MONTHS_BEFORE
     months = np.arange(first - first.astype(np.int64) % 3, line.days[-1].astype("datetime64[M]") + 1)
     ends = (months + 1).astype("datetime64[D]") - 1
@@ -123,7 +123,7 @@ def _quarters(
     for m in range(1, len(value)):
         value[m] = value[m - 1] + SMOOTHING * (value[m] - value[m - 1])
     rows = np.arange(2, len(months) - 2, 3)[:, None] + month
-    return ends[rows], value[rows, column], (levels.splits[at, column] * names.shares)[rows, column]
+    return ends[rows], value[rows, column]
 
 
 def _items(rng: np.random.Generator, habits: _Habits, value: np.ndarray) -> dict[str, np.ndarray]:

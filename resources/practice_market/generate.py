@@ -7,7 +7,7 @@ from resources.practice_market.bars import bars
 from resources.practice_market.filings import filings
 from resources.practice_market.holdings import holdings
 from resources.practice_market.membership import membership
-from resources.practice_market.news import news
+from resources.practice_market.news import news, news_coverage
 from resources.practice_market.returns import returns
 from resources.practice_market.roster import roster
 from resources.practice_market.spec import PracticeSpec
@@ -33,5 +33,6 @@ def generate(spec: PracticeSpec) -> dict[str, pd.DataFrame]:
         "holdings": holdings(spec, line, names, levels),
         "membership": membership(line, names, levels),
         "news": news(spec, line, names, history.surprise),
+        "news_coverage": news_coverage(line),
         "fundamentals": filings(spec, line, names, levels),
     }

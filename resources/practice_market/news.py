@@ -67,6 +67,17 @@ def news(spec: PracticeSpec, line: Timeline, names: Roster, surprise: np.ndarray
     )
 
 
+def news_coverage(line: Timeline) -> pd.DataFrame:
+    """The days for which every headline is there, as in `learnfinance_dagster.schemas.market.NewsSpans`: one span.
+
+    A news day begins at 12:30 UTC of the day before. The files begin at midnight UTC of the first session, so the first
+    session's own day lacks its beginning; they end at midnight UTC after the last session, so the day after it lacks
+    its end.
+    """
+    first, last = line.sessions[0] + timedelta(days=1), line.sessions[-1]
+    return pd.DataFrame({"symbol": pd.array(["*"], dtype="str"), "first_day": [first], "last_day": [last]})
+
+
 def _hidden_tone(rng: np.random.Generator, strength: float, surprise: np.ndarray) -> np.ndarray:
     """(W+1, N) with variance one; the last row is for the week after the market's end, which nobody knows."""
     planted = min(strength / FIDELITY, 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from learnfinance_dagster.errors import ConfigurationError
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Goes up whenever the same spec gives other files, so that an old directory is never mistaken for a new one."""
 
 MIN_SYMBOLS = 12

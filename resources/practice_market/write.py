@@ -18,7 +18,9 @@ from resources.practice_market.spec import GENERATOR_VERSION, PracticeSpec
 
 MANIFEST = "market.json"
 """Written last: a directory that has it is complete."""
-DATES = frozenset({"date", "ex_date", "start_date", "end_date", "fiscal_date_ending", "available_on"})
+DATES = frozenset(
+    {"date", "ex_date", "start_date", "end_date", "first_day", "last_day", "fiscal_date_ending", "available_on"}
+)
 
 
 def manifest(spec: PracticeSpec) -> dict[str, object]:

@@ -40,7 +40,7 @@ def test_a_market_whose_files_changed_is_loaded_anew(door, tmp_path):
     for path in (door.root / "market").iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
     before = DirectoryMarketDoor(copy, tmp_path / "made").open()
-    (copy / "news.parquet").unlink()
+    (copy / "fundamentals.parquet").unlink()
     assert DirectoryMarketDoor(copy, tmp_path / "made").open() is not before
 
 

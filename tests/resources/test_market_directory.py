@@ -19,6 +19,8 @@ from learnfinance_dagster.calendar import (
 from learnfinance_dagster.ports import Market, PriceBasis
 from learnfinance_dagster.schemas.market import MARKET_FILES
 from resources.market_directory import DirectoryMarket, MarketFrames, load
+from resources.market_directory.poison import Poison
+from resources.market_directory.poison import poisoned as poisoned_future
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "market"
 DAYS = sessions_between(date(2020, 1, 2), date(2020, 1, 31))
@@ -360,6 +362,101 @@ def test_rows_after_known_at_need_not_exist(market):
             membership=MEMBERSHIP[MEMBERSHIP["start_date"] <= session],
         )
         assert_same_answers(honest, DirectoryMarket.from_frames(cut), session_close(session))
+
+
+def test_a_market_without_news_and_statements_answers_with_empty_frames_and_says_why(market):
+    source = market()
+    answer = source.news.articles(["AAPL"], DAYS[0], DAYS[0], LATE)
+    assert answer.articles.empty
+    assert answer.coverage["reason"].tolist() == ["this market has no news"]
+    assert source.statements.filings(["AAPL"], LATE).missing == {"AAPL": "this market has no filings"}
+    assert source.news.name == source.statements.name == source.info.name
+
+
+CUT = date(2020, 1, 15)
+NEWS = pd.DataFrame(
+    [
+        (pd.Timestamp(day, tz="UTC") + pd.Timedelta(hours=hour), "AAPL", f"{day} {hour}", "all is well", "wire")
+        for day in DAYS
+        for hour in (12, 14)
+    ],
+    columns=["published_at", "symbol", "headline", "summary", "source"],
+).astype({"published_at": "datetime64[us, UTC]"})
+SPANS = pd.DataFrame(
+    [
+        ("*", DAYS[0], date(2020, 1, 10)),
+        ("AAPL", date(2020, 1, 9), DAYS[-1]),
+        ("MSFT", date(2020, 1, 11), date(2020, 1, 12)),
+        ("MSFT", date(2020, 1, 20), date(2020, 1, 24)),
+    ],
+    columns=["symbol", "first_day", "last_day"],
+)
+FUNDAMENTALS = pd.DataFrame(
+    {
+        name: ["AAPL"] * len(DAYS) if str(column.dtype).startswith("str") else np.arange(1.0, len(DAYS) + 1)
+        for name, column in MARKET_FILES["fundamentals"].schema.to_schema().columns.items()
+    }
+).assign(fiscal_date_ending=[day - timedelta(days=40) for day in DAYS], available_on=list(DAYS))
+FULL = {
+    "bars": bars(adjusted=False),
+    "actions": actions(("MSFT", DAYS[2], "split", 4.0), ("AAPL", DAYS[-2], "dividend", 0.25)),
+    "holdings": pd.concat([HOLDINGS, HOLDINGS[:3].assign(date=DAYS[-1])]),
+    "membership": MEMBERSHIP,
+    "news": NEWS,
+    "news_coverage": SPANS,
+    "fundamentals": FUNDAMENTALS,
+}
+"""Every file, each with rows before and after `CUT`."""
+
+
+@pytest.mark.parametrize("how", list(Poison))
+@pytest.mark.parametrize("stem", [field.name for field in dataclasses.fields(MarketFrames) if field.name != "info"])
+def test_poison_reaches_every_file_of_a_market(market, stem, how):
+    frames = market(AS_TRADED, **FULL).frames
+    assert getattr(frames, stem) is not None, "a new file needs rows here, and a place in `poisoned`"
+    spoilt = poisoned_future(frames, decision_time(CUT), how)
+    with pytest.raises(AssertionError):
+        pd.testing.assert_frame_equal(getattr(spoilt, stem), getattr(frames, stem), check_dtype=False)
+
+
+@pytest.mark.parametrize("how", list(Poison))
+def test_no_later_headline_keeps_a_word_of_its_own(market, how):
+    spoilt = poisoned_future(market(AS_TRADED, **FULL).frames, decision_time(CUT), how).news
+    later = spoilt["published_at"] > decision_time(CUT)
+    for column in ("headline", "summary", "source"):
+        assert (spoilt.loc[~later, column] == NEWS.loc[~later, column]).all()
+        assert spoilt.loc[later, column].str.startswith("POISON").all()
+
+
+@pytest.mark.parametrize("how", list(Poison))
+@pytest.mark.parametrize("hours", [0, 1, 9, 20])
+@pytest.mark.parametrize("spans", [None, SPANS])
+def test_a_spoilt_future_changes_no_answer_of_news_and_filings(market, how, hours, spans):
+    known_at, names = decision_time(CUT) + timedelta(hours=hours), ["AAPL", "MSFT"]
+    files = {stem: frame for stem, frame in FULL.items() if stem != "news_coverage" or spans is not None}
+    honest = market(AS_TRADED, **files)
+    other = DirectoryMarket.from_frames(poisoned_future(honest.frames, known_at, how))
+    assert_same_answers(honest, other, known_at)
+    for ask in (
+        lambda source: source.news.articles(names, DAYS[0], DAYS[-1], known_at).articles,
+        lambda source: source.news.articles(names, DAYS[0], DAYS[-1], known_at).coverage,
+        lambda source: source.statements.filings(names, known_at).filings,
+    ):
+        pd.testing.assert_frame_equal(ask(honest), ask(other), check_exact=True)
+        assert len(ask(honest)) > 5
+
+
+@pytest.mark.parametrize("how", list(Poison))
+def test_the_poison_is_strong_enough_to_show_in_news_and_filings_that_peek(market, how):
+    honest = market(AS_TRADED, **FULL)
+    other = DirectoryMarket.from_frames(poisoned_future(honest.frames, decision_time(CUT), how))
+    later = decision_time(DAYS[-1])
+    for ask in (
+        lambda source: source.news.articles(["AAPL", "MSFT"], CUT, DAYS[-1], later).articles,
+        lambda source: source.news.articles(["AAPL", "MSFT"], CUT, DAYS[-1], later).coverage,
+        lambda source: source.statements.filings(["AAPL"], later).filings,
+    ):
+        assert not ask(honest).equals(ask(other))
 
 
 @pytest.fixture(scope="module")

@@ -146,6 +146,66 @@ def test_news_without_a_time_zone_is_refused(fault):
     )
 
 
+def news(*symbols):
+    frame = pd.DataFrame({"symbol": pd.Series(symbols, dtype="str"), "headline": "h", "summary": "", "source": "s"})
+    moment = pd.Timestamp("2020-01-02 14:00", tz="UTC")
+    return frame.assign(published_at=pd.Series([moment] * len(frame), dtype="datetime64[us, UTC]"))
+
+
+def spans(*rows):
+    return pd.DataFrame(list(rows), columns=["symbol", "first_day", "last_day"])
+
+
+def test_a_span_that_ends_before_it_starts_is_named(fault):
+    words = fault(news=news("AAPL"), news_coverage=spans(("*", date(2020, 1, 7), date(2020, 1, 6))))
+    assert words == (
+        "news_coverage.parquet, column last_day, row 0 (* 2020-01-07): 2020-01-06 is before first_day 2020-01-07"
+    )
+
+
+@pytest.mark.parametrize("start", [date(2020, 1, 3), date(2020, 1, 6)])
+def test_overlapping_spans_of_a_symbol_are_refused_with_both_spans(fault, start):
+    rows = [
+        ("MSFT", date(2020, 1, 2), date(2020, 1, 6)),
+        ("AAPL", start, date(2020, 1, 9)),
+        ("AAPL", date(2020, 1, 2), date(2020, 1, 6)),
+    ]
+    assert fault(news=news("AAPL"), news_coverage=spans(*rows)) == (
+        f"news_coverage.parquet, column first_day, row 1 (AAPL {start}): "
+        "is inside the span 2020-01-02..2020-01-06 of the same symbol; write one span"
+    )
+
+
+def test_a_second_span_from_the_same_day_is_a_second_row(fault):
+    rows = [("*", date(2020, 1, 2), date(2020, 1, day)) for day in (6, 7)]
+    words = fault(news=news("AAPL"), news_coverage=spans(*rows))
+    assert words.endswith("row 1 (* 2020-01-02): a second row for the same symbol, first_day")
+
+
+def test_timestamps_for_the_days_of_a_span_are_refused_with_the_conversion(fault):
+    frame = spans(("*", pd.Timestamp("2020-01-02"), date(2020, 1, 6)))
+    words = fault(news=news("AAPL"), news_coverage=frame)
+    assert words.startswith("news_coverage.parquet: column first_day has dtype timestamp")
+    assert 'frame["first_day"] = pd.to_datetime(frame["first_day"]).dt.date' in words
+
+
+def test_spans_without_the_headlines_that_they_speak_of_are_refused(fault):
+    words = fault(news_coverage=spans(("*", date(2020, 1, 2), date(2020, 1, 6))))
+    assert words.startswith("news.parquet is missing: news_coverage.parquet says for which days it is complete")
+
+
+def test_spans_that_touch_or_belong_to_others_load_and_so_do_no_headlines_at_all(tmp_path):
+    bars().to_parquet(tmp_path / "bars.parquet", index=False)
+    news().to_parquet(tmp_path / "news.parquet", index=False)
+    rows = [
+        ("*", date(2020, 1, 2), date(2020, 1, 6)),
+        ("AAPL", date(2020, 1, 2), date(2020, 1, 3)),
+        ("AAPL", date(2020, 1, 4), date(2020, 1, 4)),
+    ]
+    spans(*rows).to_parquet(tmp_path / "news_coverage.parquet", index=False)
+    assert load(tmp_path).news_coverage.to_numpy().tolist() == [list(row) for row in rows]
+
+
 def test_a_null_is_named_with_its_row(fault):
     words = fault(bars=with_value(bars(), 1, "symbol", None))
     assert words == "bars.parquet, column symbol, row 1 (None 2020-01-03): is null; every row needs a value"

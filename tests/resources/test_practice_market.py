@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from learnfinance_dagster.calendar import decision_time, sessions_between, week_of
+from learnfinance_dagster.calendar import decision_time, news_days, sessions_between, week_of
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.returns import adjusted
 from learnfinance_dagster.schemas.market import MARKET_FILES
+from resources.market_directory import DirectoryMarket
 from resources.practice_market import PracticeSpec, ensure, generate
 from resources.practice_market.headlines import TEMPLATES
 from resources.practice_market.returns import returns
@@ -87,8 +88,8 @@ def test_the_same_seed_gives_the_same_bytes(directory, tmp_path):
 
 def test_another_seed_gives_another_market(market):
     other = generate(PracticeSpec(12, SMALL.symbols, SMALL.first, SMALL.last, SMALL.signal_strength))
-    for stem, frame in market.items():
-        assert not frame.equals(other[stem]), stem
+    same = {stem for stem, frame in market.items() if frame.equals(other[stem])}
+    assert same == {"news_coverage"}, "the same span of days"
 
 
 def test_signal_strength_changes_the_news_and_nothing_else(market):
@@ -250,6 +251,43 @@ def test_the_news_of_a_market_stays_inside_its_span(market):
     assert published.min() >= pd.Timestamp(SMALL.first, tz="UTC")
     assert published.max() < pd.Timestamp(SMALL.last + timedelta(days=1), tz="UTC")
     assert published.is_monotonic_increasing
+
+
+@pytest.mark.parametrize("last", [date(2017, 12, 29), date(2017, 12, 25), date(2018, 1, 2)])
+@pytest.mark.parametrize("first", [date(2016, 12, 5), date(2016, 12, 8)])
+def test_the_news_is_complete_on_the_days_that_the_market_says_and_no_others(first, last):
+    made = generate(PracticeSpec(seed=11, symbols=14, first=first, last=last, signal_strength=0.15))
+    (span,) = made["news_coverage"].itertuples(index=False)
+    sessions, published = sessions_between(first, last), made["news"]["published_at"]
+    assert span.symbol == "*"
+    begins, ends = decision_time(span.first_day - timedelta(days=1)), decision_time(span.last_day)
+    files = [pd.Timestamp(day, tz="UTC") for day in (sessions[0], sessions[-1] + timedelta(days=1))]
+    assert files[0] <= begins, "nothing of the first day was cut"
+    assert ends <= files[1], "nothing of the last day was cut"
+    assert decision_time(span.first_day - timedelta(days=2)) < files[0], "the day before was cut"
+    assert decision_time(span.last_day + timedelta(days=1)) > files[1], "the day after was cut"
+    assert published[(published > begins) & (published <= ends)].dt.day_of_week.nunique() == 7
+
+
+def test_the_news_of_a_whole_week_is_known_and_what_the_market_cut_is_not_fetched(directory):
+    market = DirectoryMarket.from_directory(directory)
+    names = sorted(set(market.frames.bars["symbol"]))
+    for monday, fetched in ((SMALL.first, 0), (SMALL.first + timedelta(days=7), 7), (date(2017, 12, 25), 7)):
+        week = week_of(monday)
+        days = news_days(week)
+        answer = market.news.articles(names, days[0], days[-1], week.as_of)
+        covered = answer.coverage["state"] != "not_fetched"
+        assert covered.sum() == fetched * len(names)
+        assert len(answer.articles) > 0 or not fetched
+    assert market.news.name == market.statements.name == "practice market"
+
+
+def test_statements_of_the_practice_market_are_known_from_the_day_after(directory):
+    market = DirectoryMarket.from_directory(directory)
+    names = sorted(set(market.frames.bars["symbol"]))
+    answer = market.statements.filings(names, week_of(date(2017, 3, 6)).as_of)
+    assert answer.filings["available_on"].max() < date(2017, 3, 6)
+    assert len(answer.filings) > 4 * len(names)
 
 
 def test_tone_leads_the_next_holding_week_with_about_the_planted_strength(strong_market):
