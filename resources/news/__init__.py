@@ -1,0 +1,1 @@
+"""News over the network: fetchers of Alpaca and Yahoo, and the archive that makes them resumable."""

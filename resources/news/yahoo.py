@@ -1,0 +1,132 @@
+"""Yahoo's news, as yfinance gets it: the newest articles of one name, and no history."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from learnfinance_dagster.calendar import news_day
+from learnfinance_dagster.signals.news import clean
+from learnfinance_dagster.symbols import name_at
+from resources.news.fetched import Article, Batch, Page, Skip
+from resources.news.parse import as_json, child, epoch, flaw, identity, link, moment
+from resources.turns import Turns
+
+if TYPE_CHECKING:
+    from resources.news.yahoo_client import YahooClient
+
+URL = "https://finance.yahoo.com"
+PER_SECOND = 2.0
+NEWEST = 100
+"""Articles asked for."""
+REACH = timedelta(days=30)
+"""However old the oldest article is, days further back are not believed to be complete: among the newest there can be
+an old one that was only dug out."""
+EMPTY = "Yahoo gave an empty answer, which cannot be told from a failure"
+
+
+class YahooNews:
+    """`NewsFetcher` of Yahoo, by names."""
+
+    name = "yahoo"
+    unit = "names"
+
+    def __init__(self, url: str = URL, turns: Turns | None = None, count: int = NEWEST) -> None:
+        """Nothing is asked yet; an `url` other than Yahoo's stands for all hosts of Yahoo."""
+        self._home = None if url.rstrip("/") == URL else url.rstrip("/")
+        self._turns, self._count = turns or Turns(PER_SECOND), count
+
+    def earliest(self, now: datetime) -> date:
+        """See `REACH`."""
+        return news_day(now - REACH)
+
+    def batches(self, missing: Mapping[date, Sequence[str]]) -> list[Batch]:
+        """One name and all its days."""
+        days: dict[str, list[date]] = {}
+        for day, names in missing.items():
+            for name in names:
+                days.setdefault(name, []).append(day)
+        return [Batch(name, (name,), tuple(wanted)) for name, wanted in sorted(days.items())]
+
+    def page(self, batch: Batch, token: str | None, now: datetime) -> Page:
+        """See `NewsFetcher.page`: there is only one. Covered are the days after the oldest article's.
+
+        That day itself may be cut, and what is older was not given.
+        """
+        del token
+        (symbol,) = batch.symbols
+        found = [article_of(item, symbol, now) for item in self._client.newest(_wire(symbol), self._count)]
+        articles = tuple(each for each in found if isinstance(each, Article))
+        oldest = min((article.day for article in articles), default=None)
+        covered = [day for day in batch.days if oldest and oldest < day]
+        return Page(
+            articles=articles,
+            skipped=tuple(each for each in found if isinstance(each, Skip)),
+            next_token=None,
+            covered=frozenset(covered),
+            gap=f"Yahoo gave only {len(found)} articles, none from before {oldest}" if oldest else _nothing(found),
+        )
+
+    @cached_property
+    def _client(self) -> "YahooClient":
+        from resources.news.yahoo_client import YahooClient
+
+        return YahooClient(self._turns, self._home)
+
+
+def article_of(item: Any, symbol: str, now: datetime) -> Article | Skip:
+    """An item in Yahoo's nested layout, or in the flat one that it had until 2024."""
+    content = child(item, "content")
+    fields = _nested(content) if isinstance(content, dict) else _flat(item)
+    published, headline = fields["published"], fields["headline"]
+    key = identity(child(item, "id") or child(item, "uuid"), published, headline, fields["url"])
+    why = flaw(headline, published, now) if isinstance(item, dict) else "an item that is no object"
+    if published is None or why:
+        return Skip(symbol, f"{why} (id {key})")
+    day = news_day(published)
+    if name_at(symbol, day) is None:
+        return Skip(symbol, f"that day another company had this ticker (id {key})")
+    return Article(
+        symbol=symbol,
+        day=day,
+        published_at=published,
+        headline=clean(headline),
+        summary=clean(fields["summary"]),
+        publisher=clean(fields["publisher"]),
+        url=fields["url"],
+        article_id=key,
+        raw=as_json(item),
+    )
+
+
+def _nested(content: dict[str, Any]) -> dict[str, Any]:
+    stamps = [moment(content[name]) for name in ("pubDate", "displayTime") if content.get(name) is not None]
+    known = [stamp for stamp in stamps if stamp]
+    link_of = {name: link(child(content, name, "url")) for name in ("canonicalUrl", "clickThroughUrl")}
+    return {
+        # Shown later than written: what is served may be a later version, so the later stamp counts.
+        "published": max(known) if known and len(known) == len(stamps) else None,
+        "headline": content.get("title"),
+        "summary": content.get("summary"),
+        "publisher": child(content, "provider", "displayName"),
+        "url": link_of["canonicalUrl"] or link_of["clickThroughUrl"],
+    }
+
+
+def _flat(item: Any) -> dict[str, Any]:
+    return {
+        "published": epoch(child(item, "providerPublishTime")),
+        "headline": child(item, "title"),
+        "summary": child(item, "summary"),
+        "publisher": child(item, "publisher"),
+        "url": link(child(item, "link")),
+    }
+
+
+def _nothing(found: Sequence[Article | Skip]) -> str:
+    return f"Yahoo gave {len(found)} items, none of them usable" if found else EMPTY
+
+
+def _wire(symbol: str) -> str:
+    """Yahoo writes share classes with a hyphen."""
+    return symbol.replace(".", "-")

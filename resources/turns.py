@@ -1,0 +1,28 @@
+"""Taking turns: no more requests a second than a vendor allows."""
+
+import time
+from collections.abc import Callable
+from threading import Lock
+
+
+class Turns:
+    """Turns with a least distance between them, shared by threads."""
+
+    def __init__(
+        self,
+        per_second: float,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """The first turn is free; `sleep` and `clock` (monotonic seconds) are replaced in tests."""
+        self._gap, self._sleep, self._clock = 1 / per_second, sleep, clock
+        self._next, self._lock = float("-inf"), Lock()
+
+    def wait(self) -> None:
+        """Come back when it is this caller's turn."""
+        with self._lock:
+            now = self._clock()
+            turn = max(now, self._next)
+            self._next = turn + self._gap
+        if turn > now:
+            self._sleep(turn - now)
