@@ -1,0 +1,1 @@
+"""Filings from the network, each vendor an adapter of `ports.FilingsSource`."""
