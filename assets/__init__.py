@@ -7,6 +7,7 @@ import dagster as dg
 from assets.allocation import weights_assets
 from assets.market_data import daily_bars
 from assets.reporting import weekly_report
+from assets.signals import signal_assets
 from assets.trading import STEPS, trading_assets
 from assets.universe import halal_universe, screened_universe
 from learnfinance_dagster.allocation import ALLOCATORS
@@ -17,7 +18,7 @@ from learnfinance_dagster.values import TargetWeights
 def all_assets() -> Sequence[dg.AssetsDefinition]:
     """Every asset of the house."""
     shared = [halal_universe, screened_universe, daily_bars, weekly_report(ALLOCATORS)]
-    return [*shared, *weights_assets(ALLOCATORS), *trading_assets(ALLOCATORS)]
+    return [*shared, *signal_assets(), *weights_assets(ALLOCATORS), *trading_assets(ALLOCATORS)]
 
 
 def stored_values() -> dict[str, type]:

@@ -11,15 +11,17 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from assets.report_evidence import FRAMES, evidence_summary
 from assets.trading import STEPS
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.calendar import sessions_back, week_from_key
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor
+from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, Sources, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import png, stored_type
 from learnfinance_dagster.ports import Ledger, Market, MarketInfo
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
+from learnfinance_dagster.reporting.evidence import EvidenceSummary
 from learnfinance_dagster.trading.desk import FRESH_SESSIONS
 from learnfinance_dagster.trading.guard import read_only
 from learnfinance_dagster.values import EquityMark, Week
@@ -36,11 +38,11 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
     @dg.asset(
         name="weekly_report",
         description=(
-            "The comparison e-mail: every account's weights, orders and their fate, equity curve and week's return net"
-            " of costs, what was skipped and why, and where each number comes from. Written to the outbox as .eml and"
-            " .html. Paper trading only; not financial advice."
+            "The comparison e-mail: every account's weights beside the news and filings of each name, orders and their"
+            " fate, equity curve and week's return net of costs, what was skipped and why, and where each number comes"
+            " from. Written to the outbox as .eml and .html. Paper trading only; not financial advice."
         ),
-        ins={**steps, "halal_universe": dg.AssetIn(), "screened_universe": dg.AssetIn()},
+        ins=steps | {name: dg.AssetIn() for name in ("halal_universe", "screened_universe", *FRAMES)},
         partitions_def=WEEKLY,
         group_name="reporting",
         owners=["team:reporting"],
@@ -52,6 +54,7 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
         market: dg.ResourceParam[MarketDoor],
         floor: dg.ResourceParam[TradingFloor],
         outbox: dg.ResourceParam[Outbox],
+        sources: dg.ResourceParam[Sources],
         parameters: dg.ResourceParam[Parameters],
         **found: Any,
     ) -> dg.MaterializeResult:
@@ -63,7 +66,9 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
             ledger = floor.ledger.open()
             sections = tuple(_section(allocator, found, ledger, week.monday) for allocator in allocators)
             halal, screened = found["halal_universe"], found["screened_universe"]
-            content = _content(week, market.open(), halal, screened, sections, parameters)
+            names = screened.loc[screened["kept"], "symbol"].tolist()
+            evidence = evidence_summary(found, names, sources)
+            content = _content(week, market.open(), halal, screened, sections, evidence, parameters)
             name = f"weekly-{week.key}"
             if read_only(floor.facts(context)) and floor.keeps("screened_universe", week.key):
                 paths = outbox.paths(name)  # the letter of a traded week is the live run's
@@ -80,6 +85,7 @@ def _content(
     halal: pd.DataFrame,
     screened: pd.DataFrame,
     sections: tuple[AccountSection, ...],
+    evidence: EvidenceSummary,
     parameters: Parameters,
 ) -> WeeklyReport:
     is_dated = source.members(week.as_of) is not None
@@ -89,6 +95,7 @@ def _content(
         initial_cash=parameters.initial_cash,
         universe=_universe(halal, screened),
         accounts=sections,
+        evidence=evidence,
         warnings=(
             *_warnings(halal, source.info, parameters, is_dated=is_dated),
             *_old_prices(sections, week),

@@ -8,14 +8,33 @@ import dagster as dg
 from assets import all_assets, stored_values
 from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.costs import CostModel
-from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, TradingFloor
-from learnfinance_dagster.orchestration.jobs import monday, monday_schedule, research
+from learnfinance_dagster.orchestration.handles import (
+    FilingsDoor,
+    MarketDoor,
+    NewsDoor,
+    Parameters,
+    SentimentDoor,
+    Sources,
+    TradingFloor,
+)
+from learnfinance_dagster.orchestration.jobs import fill_sentiment_gaps, monday, monday_schedule, research
 from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.settings import Settings
 from resources.artifacts import ArtifactIOManager, ArtifactStore
 from resources.doors import DirectoryMarketDoor, PracticeMarketDoor, SimulatedBrokerDoor, SqlLedgerDoor
 from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
+from resources.raw_evidence import RawFolder
+from resources.source_doors import (
+    AlpacaNewsDoor,
+    AlphaVantageDoor,
+    EdgarDoor,
+    FinbertDoor,
+    MarketFilingsDoor,
+    MarketNewsDoor,
+    VaderDoor,
+    YahooNewsDoor,
+)
 
 
 def market_door(settings: Settings) -> PracticeMarketDoor | DirectoryMarketDoor:
@@ -31,12 +50,35 @@ def parameters(settings: Settings) -> Parameters:
         universe=settings.universe,
         allocation=settings.allocation,
         orders=settings.orders,
+        signals=settings.signals,
         costs=CostModel(settings.cost_bps_per_side),
         initial_cash=Decimal(settings.initial_cash),
         seed=settings.seed,
         armed=settings.trading == "on",
         reveal_fills=settings.market_clock == "first_session",
     )
+
+
+def news_door(settings: Settings, market: MarketDoor) -> NewsDoor:
+    """The source of articles that settings name."""
+    if settings.news == "alpaca":
+        return AlpacaNewsDoor(settings.root, settings.endpoints)
+    return YahooNewsDoor(settings.root, settings.endpoints) if settings.news == "yahoo" else MarketNewsDoor(market)
+
+
+def filings_door(settings: Settings, market: MarketDoor) -> FilingsDoor:
+    """The source of filings that settings name."""
+    if settings.fundamentals == "edgar":
+        return EdgarDoor(settings.data, settings.endpoints, settings.edgar_user_agent)
+    if settings.fundamentals == "alpha_vantage":
+        return AlphaVantageDoor(settings.data, settings.endpoints)
+    return MarketFilingsDoor(market)
+
+
+def sentiment_door(settings: Settings) -> SentimentDoor:
+    """The sentiment model that settings name; a score belongs to a text, so markets share what is known."""
+    scores = settings.data / "scores.sqlite"
+    return FinbertDoor(scores, settings.finbert) if settings.sentiment == "finbert" else VaderDoor(scores)
 
 
 def artifact_store(settings: Settings) -> ArtifactStore:
@@ -58,14 +100,21 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
     brokers = SimulatedBrokerDoor(settings.root / "broker", source, told.initial_cash, told.costs)
     accounts = tuple(allocator.name for allocator in ALLOCATORS)
     floor = TradingFloor(ledger, brokers, lambda: datetime.now(UTC), told, accounts)
+    sources = Sources(
+        news_door(settings, source),
+        filings_door(settings, source),
+        sentiment_door(settings),
+        RawFolder(settings.root / "raw"),
+    )
     return dg.Definitions(
         assets=all_assets(),
-        jobs=[monday, research],
+        jobs=[monday, research, fill_sentiment_gaps],
         schedules=[monday_schedule(dg.DefaultScheduleStatus(settings.schedule_status.upper()))],
         resources={
             "io_manager": ArtifactIOManager(store, keeps=floor.keeps),
             "artifacts": store,
             "market": source,
+            "sources": sources,
             "floor": floor,
             "outbox": Outbox(settings.root / "outbox"),
             "parameters": told,

@@ -15,8 +15,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.parameters import (
     AllocationParameters,
+    EndpointParameters,
+    FinbertParameters,
     OrderParameters,
     PracticeParameters,
+    SignalParameters,
     UniverseParameters,
 )
 
@@ -44,6 +47,12 @@ class Settings(BaseSettings):
 
     market: Literal["practice", "directory"] = "practice"
     market_directory: Path | None = Field(default=None, description="folder of Parquet files, for market=directory")
+    news: Literal["market", "alpaca", "yahoo"] = Field(default="market", description="where articles come from")
+    fundamentals: Literal["market", "edgar", "alpha_vantage"] = Field(
+        default="market", description="where filings come from"
+    )
+    sentiment: Literal["vader", "finbert"] = Field(default="vader", description="which model reads the articles")
+    edgar_user_agent: str = Field(default="", description="your name and e-mail: the SEC asks every client for it")
     data: Path = Field(default=REPOSITORY / "data", description="where everything that is made at run time lives")
     trading: Literal["on", "off"] = Field(default="on", description="off: every run is a dry run")
     market_clock: Literal["first_session", "decision"] = Field(
@@ -61,6 +70,9 @@ class Settings(BaseSettings):
     universe: UniverseParameters = UniverseParameters()
     allocation: AllocationParameters = AllocationParameters()
     orders: OrderParameters = OrderParameters()
+    signals: SignalParameters = SignalParameters()
+    finbert: FinbertParameters = FinbertParameters()
+    endpoints: EndpointParameters = EndpointParameters()
 
     @classmethod
     def from_environment(cls) -> "Settings":

@@ -12,9 +12,24 @@ import dagster as dg
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.ledger_rules import run_of
-from learnfinance_dagster.parameters import AllocationParameters, OrderParameters, UniverseParameters
-from learnfinance_dagster.ports import Broker, BrokerClock, Ledger, Market, MarketInfo
-from learnfinance_dagster.schemas.artifacts import FRAMES
+from learnfinance_dagster.parameters import (
+    AllocationParameters,
+    OrderParameters,
+    SignalParameters,
+    UniverseParameters,
+)
+from learnfinance_dagster.ports import (
+    Broker,
+    BrokerClock,
+    FilingsSource,
+    Ledger,
+    Market,
+    MarketInfo,
+    NewsAnswer,
+    NewsSource,
+    SentimentModel,
+)
+from learnfinance_dagster.schemas.artifacts import FRAMES, HISTORY
 from learnfinance_dagster.trading.desk import Desk
 from learnfinance_dagster.trading.guard import RunFacts, read_only, refusal
 from learnfinance_dagster.values import Week
@@ -30,6 +45,63 @@ class MarketDoor(Protocol):
     def open(self) -> Market:
         """The source, loaded and checked once per process."""
         ...
+
+
+class NewsDoor(Protocol):
+    """Opens the source of articles."""
+
+    @property
+    def name(self) -> str:
+        """What settings call it."""
+        ...
+
+    def open(self, say: Callable[[str], None]) -> NewsSource:
+        """The source; `say` is told about long work."""
+        ...
+
+
+class FilingsDoor(Protocol):
+    """Opens the source of filings."""
+
+    @property
+    def name(self) -> str:
+        """What settings call it."""
+        ...
+
+    def open(self, say: Callable[[str], None]) -> FilingsSource:
+        """The source; `say` is told about long work."""
+        ...
+
+
+class SentimentDoor(Protocol):
+    """Opens the sentiment model."""
+
+    @property
+    def name(self) -> str:
+        """What settings call it; known without loading it."""
+        ...
+
+    def open(self) -> SentimentModel:
+        """The model, loaded once per process, with its cache of scores."""
+        ...
+
+
+class RawEvidence(Protocol):
+    """Where answers of sources are kept as they came."""
+
+    def keep(self, run_id: str, source: str, answer: NewsAnswer) -> Path:
+        """Store an answer, one file per name; the same answer again changes nothing. Returns the folder."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where signals get their evidence, and who reads it."""
+
+    news: NewsDoor
+    filings: FilingsDoor
+    model: SentimentDoor
+    raw: RawEvidence
 
 
 class LedgerDoor(Protocol):
@@ -79,6 +151,7 @@ class Parameters:
     universe: UniverseParameters
     allocation: AllocationParameters
     orders: OrderParameters
+    signals: SignalParameters
     costs: CostModel
     initial_cash: Decimal
     seed: int
@@ -121,11 +194,11 @@ class TradingFloor:
     def keeps(self, asset: str, week: str) -> bool:
         """Whether a stored artifact is evidence of a week that was traded: then no run replaces it any more.
 
-        What an account did is shown from the ledger; the bars, universe and weights that it acted on have only this
-        one copy, which a run with other settings must not rewrite.
+        What an account did is shown from the ledger; the bars, universe, signals and weights that it acted on have only
+        this one copy, which a run with other settings must not rewrite.
         """
         account = asset.removesuffix("_weights")
-        if account not in self.accounts and asset not in FRAMES:
+        if account not in self.accounts and (asset not in FRAMES or asset in HISTORY):
             return False
         ledger, run_id = self.ledger.open(), run_of(date.fromisoformat(week))
         accounts = (account,) if account in self.accounts else self.accounts

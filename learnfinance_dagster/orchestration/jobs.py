@@ -24,6 +24,15 @@ research = dg.define_asset_job(
     executor_def=IN_PROCESS,
     description="The same assets without side effects: plans are dry runs. For back-fills and for trying things.",
 )
+fill_sentiment_gaps = dg.define_asset_job(
+    "fill_sentiment_gaps",
+    selection=dg.AssetSelection.assets("halal_universe", "daily_sentiment", "sentiment_gaps"),
+    executor_def=IN_PROCESS,
+    description=(
+        "The history of daily sentiment: fetches what was never fetched, scores it, and lists what is still missing."
+        " Launch it for a range of weeks; killed and launched again, it goes on where it was."
+    ),
+)
 
 
 def monday_schedule(status: dg.DefaultScheduleStatus) -> Any:  # Dagster keeps this type to itself

@@ -32,7 +32,10 @@ def png(picture: bytes) -> dg.MetadataValue:
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:
-    """A table that a person reads in the UI."""
+    """A table that a person reads in the UI; the word `none` where there is nothing to tell."""
+    rows = list(rows)
+    if not rows:
+        return dg.MetadataValue.text("none")
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     lines += ["| " + " | ".join(str(cell).replace("|", "/") for cell in row) + " |" for row in rows]
     return dg.MetadataValue.md("\n".join(lines))

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from learnfinance_dagster.evaluation.metrics import max_drawdown
 from learnfinance_dagster.ports import MarketInfo
+from learnfinance_dagster.reporting.evidence import EvidenceSummary
 from learnfinance_dagster.values import (
     EquityMark,
     FillReport,
@@ -100,6 +101,7 @@ class WeeklyReport:
     initial_cash: Decimal
     universe: UniverseSummary
     accounts: tuple[AccountSection, ...]
+    evidence: EvidenceSummary
     warnings: tuple[str, ...]
     """What the reader should know before trusting the numbers, e.g. stale holdings."""
     provenance: tuple[tuple[str, str], ...]
@@ -126,5 +128,5 @@ class WeeklyReport:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """The report's warnings and the market's own caveats, each once."""
-        return tuple(dict.fromkeys((*self.warnings, *self.market.caveats)))
+        """The report's warnings, the evidence's and the market's own caveats, each once."""
+        return tuple(dict.fromkeys((*self.warnings, *self.evidence.caveats, *self.market.caveats)))

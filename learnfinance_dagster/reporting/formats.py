@@ -1,6 +1,7 @@
 """How numbers, dates and foreign words look in a report. A missing number is `n/a`, never `None`."""
 
 import math
+import re
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -12,6 +13,8 @@ SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 HAIR = 1e-9
 """Weights below this are rounding."""
+LARGE, ENORMOUS = 100, 100_000
+"""From these on a number loses its decimals, or all digits but one, where the column is narrow."""
 MODES = {Mode.LIVE: "live", Mode.DRY_RUN: "dry run"}
 
 
@@ -30,6 +33,21 @@ def points(fraction: float | None) -> str:
     if fraction is None:
         return NOT_AVAILABLE
     return _percent(fraction, 1, plus="").removesuffix(f"{SPACE}%") if abs(fraction) > HAIR else "–"
+
+
+def margin(fraction: float | None) -> str:
+    """`0.253` → `25.3`: in a column that is headed percent."""
+    return _brief(None if fraction is None else fraction * 100, 1)
+
+
+def ratio(value: float | None) -> str:
+    """`1.4142` → `1.41`, `213.4` → `213`."""
+    return _brief(value, 2)
+
+
+def score(value: float | None) -> str:
+    """`0.42` → `+0.42`; what rounds to zero has no sign."""
+    return _brief(value, 2, plus="+")
 
 
 def usd(amount: Decimal | float | None, digits: int = 0) -> str:
@@ -86,6 +104,15 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text.replace(SPACE, " ")).strip()
 
 
+def quoted(text: str, length: int) -> str:
+    """A foreign sentence in quotation marks, at most `length` characters of it; empty where it says nothing.
+
+    Addresses are left out: mail programs would make links of them.
+    """
+    words = " ".join(_ADDRESS.sub("[address]", plain(text)).split())
+    return f"“{shortened(words, length)}”" if words else ""
+
+
 def shortened(text: str, length: int) -> str:
     """At most `length` characters, with an ellipsis where something is missing."""
     return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
@@ -94,9 +121,22 @@ def shortened(text: str, length: int) -> str:
 def _percent(fraction: float | None, digits: int, plus: str) -> str:
     if fraction is None or not math.isfinite(fraction):
         return NOT_AVAILABLE
-    value = _rounded(fraction * 100, digits)
+    return f"{_signed(_rounded(fraction * 100, digits), digits, plus)}{SPACE}%"
+
+
+def _brief(value: float | None, digits: int, plus: str = "") -> str:
+    """A number that fits a narrow column: large ones lose their decimals, enormous ones their digits."""
+    if value is None or not math.isfinite(value):
+        return NOT_AVAILABLE
+    if abs(value) >= ENORMOUS:
+        return f"{value:.0e}".replace("-", MINUS).replace("+", "")
+    digits = digits if abs(value) < LARGE else 0
+    return _signed(_rounded(value, digits), digits, plus)
+
+
+def _signed(value: Decimal, digits: int, plus: str) -> str:
     sign = MINUS if value < 0 else plus if value > 0 else ""
-    return f"{sign}{abs(value):,.{digits}f}{SPACE}%"
+    return f"{sign}{abs(value):,.{digits}f}"
 
 
 def _rounded(amount: Decimal | float, digits: int) -> Decimal:
@@ -104,5 +144,6 @@ def _rounded(amount: Decimal | float, digits: int) -> Decimal:
     return exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
+_ADDRESS = re.compile(r"(?:\b[a-z][a-z0-9+.-]*://|\bwww\.)\S*", re.IGNORECASE)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from learnfinance_dagster.reporting import fates, formats, plots, wording
+from learnfinance_dagster.reporting import evidence_rows, fates, formats, plots, wording
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.reporting.weights import weight_table
 
@@ -31,9 +31,20 @@ class Detail:
     """Names in one compact list."""
     lines: int
     """Warnings, reasons and lines of provenance in one list."""
+    told: int
+    """Names whose news and filings are told."""
+    headline: int
+    """Characters of a headline."""
 
 
-DETAILS = (Detail(1000, 1000, 1000), Detail(60, 40, 40), Detail(25, 20, 20), Detail(8, 8, 12), Detail(2, 3, 6))
+DETAILS = (
+    Detail(1000, 1000, 1000, 1000, 140),
+    Detail(1000, 1000, 1000, 60, 80),
+    Detail(60, 40, 40, 35, 80),
+    Detail(25, 20, 20, 20, 80),
+    Detail(8, 8, 12, 10, 60),
+    Detail(2, 3, 6, 3, 40),
+)
 """From everything down; the first that stays below `MOST_BYTES` is used. The plain twin always tells everything."""
 
 
@@ -68,6 +79,7 @@ def _render(report: WeeklyReport, sources: Mapping[str, str], detail: Detail) ->
         sources=sources,
         detail=detail,
         table=weight_table(report.accounts),
+        told=evidence_rows.weighed_rows(report),
         accounts=list(zip(report.accounts, account_fates, strict=True)),
     )
     tight = "\n".join(line for line in (raw.strip() for raw in page.splitlines()) if line)
@@ -101,11 +113,21 @@ def _template() -> "Template":
         "points": formats.points,
         "candidate": wording.candidate,
         "price": formats.price,
+        "margin": formats.margin,
+        "ratio": formats.ratio,
+        "score": formats.score,
         "breakable": _breakable,
         "line": lambda text: formats.shortened(formats.plain(text), wording.LONGEST_LINE),
         "name": lambda text: formats.shortened(formats.plain(text), wording.LONGEST_NAME),
+        "ticker": lambda text: formats.shortened(formats.plain(text), wording.LONGEST_TICKER),
     }
-    environment.globals |= {"wording": wording, "fates": fates, "formats": formats, "colour": plots.colour}
+    environment.globals |= {
+        "wording": wording,
+        "fates": fates,
+        "formats": formats,
+        "evidence_rows": evidence_rows,
+        "colour": plots.colour,
+    }
     return environment.get_template("weekly.html.j2")
 
 

@@ -1,10 +1,11 @@
 """The report in plain text: the letter's twin, and the comparison that a terminal shows."""
 
-from collections.abc import Iterable, Sequence
-from textwrap import fill
+from collections.abc import Iterable
 
 from learnfinance_dagster.reporting import wording
+from learnfinance_dagster.reporting.columns import bullets, paragraphs, table
 from learnfinance_dagster.reporting.content import AccountSection, WeeklyReport
+from learnfinance_dagster.reporting.evidence_text import evidence_text, halal_text
 from learnfinance_dagster.reporting.fates import (
     STATUS_WORDS,
     Fate,
@@ -26,21 +27,21 @@ from learnfinance_dagster.reporting.formats import (
 )
 from learnfinance_dagster.reporting.weights import weight_table
 
-WIDTH = 78
-
 
 def render_text(report: WeeklyReport) -> str:
     """Everything that the letter says, with every order, in 78 columns where words allow."""
     parts = [
-        _paragraphs(wording.first_line(report)),
-        _paragraphs(wording.title(report), *wording.timing(report), wording.headline(report)),
-        _bullets("Something is missing", (f"{name}: {reason}" for name, reason in report.troubles)),
-        _bullets("Read with care", report.caveats),
+        paragraphs(wording.first_line(report)),
+        paragraphs(wording.title(report), *wording.timing(report), wording.headline(report)),
+        bullets("Something is missing", (f"{name}: {reason}" for name, reason in report.troubles)),
+        bullets("Read with care", report.caveats),
         f"AT A GLANCE\n{comparison_table(report)}",
         _weights(report),
+        evidence_text(report),
+        halal_text(report.evidence),
         *(_account(section) for section in report.accounts),
         _universe(report),
-        _bullets("Where this comes from", (f"{label}: {value}" for label, value in wording.provenance(report))),
+        bullets("Where this comes from", (f"{label}: {value}" for label, value in wording.provenance(report))),
         f"{wording.FOOTER}\nRun ID: {report.week.run_id}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -51,7 +52,7 @@ def comparison_table(report: WeeklyReport) -> str:
     header = ("account", "mode", "NAV", "week", "since start", "drawdown", "cash", "turnover", "orders")
     rows = [_comparison_row(report, section) for section in report.accounts]
     spans = dict.fromkeys(f"week: {wording.span(section)}" for section in report.accounts if wording.span(section))
-    return "\n".join([_table(header, rows, left={0, 1, 8}), *spans])
+    return "\n".join([table(header, rows, left={0, 1, 8}), *spans])
 
 
 def _comparison_row(report: WeeklyReport, section: AccountSection) -> tuple[str, ...]:
@@ -70,24 +71,24 @@ def _comparison_row(report: WeeklyReport, section: AccountSection) -> tuple[str,
 
 
 def _weights(report: WeeklyReport) -> str:
-    table = weight_table(report.accounts)
-    rows = [*table.rows, *([table.rest] if table.more else []), table.cash]
+    weights = weight_table(report.accounts)
+    rows = [*weights.rows, *([weights.rest] if weights.more else []), weights.cash]
     header = ("name", *(section.name for section in report.accounts))
-    body = _table(header, [(row.symbol, *map(points, row.weights)) for row in rows], left={0})
+    body = table(header, [(row.symbol, *map(points, row.weights)) for row in rows], left={0})
     return f"WHAT EACH ALLOCATOR WANTS (percent of the account)\n{body}"
 
 
 def _account(section: AccountSection) -> str:
     account_fates = fates(section)
     worth = f"Worth {usd(section.nav)} {wording.worth(section)}; {wording.orders_line(tally(account_fates))}."
-    lines = [plain(section.name).upper(), _paragraphs(section.summary, worth, wording.mode_line(section))]
+    lines = [plain(section.name).upper(), paragraphs(section.summary, worth, wording.mode_line(section))]
     if section.trouble:
-        lines.append(_paragraphs(f"Left alone this week: {section.trouble}"))
+        lines.append(paragraphs(f"Left alone this week: {section.trouble}"))
     lines += _orders(account_fates)
     for reason, members in not_sent_by_reason(section.plan.not_sent):
-        lines.append(_paragraphs(f"Not sent, {reason}: {', '.join(wording.candidate(member) for member in members)}"))
+        lines.append(paragraphs(f"Not sent, {reason}: {', '.join(wording.candidate(member) for member in members)}"))
     for reason, symbols in by_reason(section.weights.excluded):
-        lines.append(_paragraphs(f"Not weighed, {reason}: {', '.join(symbols)}"))
+        lines.append(paragraphs(f"Not weighed, {reason}: {', '.join(symbols)}"))
     return "\n".join(lines)
 
 
@@ -108,7 +109,7 @@ def _orders(account_fates: Iterable[Fate]) -> list[str]:
         for fate in group.fates
     ]
     header = ("symbol", "side", "shares", "last $", "limit $", "fill $", "cost $", "fate")
-    return [_table(header, rows, left={0, 1, 7})] if rows else []
+    return [table(header, rows, left={0, 1, 7})] if rows else []
 
 
 def _universe(report: WeeklyReport) -> str:
@@ -119,29 +120,4 @@ def _universe(report: WeeklyReport) -> str:
         f"Fund holdings: {', '.join(universe.funds) or 'n/a'}",
         *(f"Left out: {number}, {reason}" for reason, number in universe.excluded.items()),
     ]
-    return _bullets("Who could be held", facts)
-
-
-def _bullets(heading: str, items: Iterable[str]) -> str:
-    lines = [fill(plain(item), WIDTH, initial_indent="- ", subsequent_indent="  ") for item in items]
-    return "\n".join([heading.upper(), *lines]) if lines else ""
-
-
-def _paragraphs(*sentences: str) -> str:
-    return "\n".join(fill(plain(sentence), WIDTH) for sentence in sentences if sentence)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], left: set[int]) -> str:
-    """Columns as wide as their widest cell; those in `left` are words, the others numbers."""
-    grid = [tuple(plain(cell) for cell in row) for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in grid) for column in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = (
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        return "  ".join(cells).rstrip()
-
-    first, *rest = grid
-    return "\n".join([line(first), "-" * len(line(first)), *map(line, rest)])
+    return bullets("Who could be held", facts)

@@ -24,8 +24,8 @@ NO_CURVE = (
     "The equity curve starts once an account has two marks; there is one at the open of each week's first session."
 )
 MANY_WEEKS = 52
-LONGEST_LINE, LONGEST_NAME = 300, 24
-"""Characters of a foreign sentence and of a foreign symbol in the letter."""
+LONGEST_LINE, LONGEST_NAME, LONGEST_TICKER = 300, 24, 9
+"""Characters of a foreign sentence and of a foreign symbol in the letter; the last where a phone has no room."""
 SUBJECT_ACCOUNTS = 3
 
 
@@ -170,14 +170,16 @@ def curve_text(report: WeeklyReport) -> str:
 
 
 def provenance(report: WeeklyReport) -> tuple[tuple[str, str], ...]:
-    """The report's own lines, the market, then how each account's weights and orders came to be."""
-    market = report.market
+    """The report's own lines, the sources, then how each account's weights and orders came to be."""
+    market, evidence = report.market, report.evidence
     lines = [
         *report.provenance,
         (
             "Market",
             f"{market.name}, {market.first_session} to {market.last_session}, {_words(market.price_basis)} prices",
         ),
+        ("News", f"{evidence.news_source or 'none'}, scored by {evidence.model or 'nobody'}"),
+        ("Filings", evidence.filings_source or "none"),
     ]
     for section in report.accounts:
         facts = [f"attempt {section.plan.attempt}", _words(section.plan.mode)]

@@ -13,6 +13,7 @@ import pytest
 
 from learnfinance_dagster.commands.running import QUIET
 from learnfinance_dagster.definitions import artifact_store, build
+from learnfinance_dagster.orchestration.failures import COMPLETED
 from learnfinance_dagster.parameters import OrderParameters, UniverseParameters
 from learnfinance_dagster.settings import Settings
 from resources.practice_market import PracticeSpec, ensure
@@ -54,7 +55,13 @@ class Went:
     def checks(self):
         """Asset → whether its check `completed` passed, and what it says."""
         done = self.result.get_asset_check_evaluations()
-        return {check.asset_key.path[-1]: (check.passed, check.description) for check in done}
+        return {c.asset_key.path[-1]: (c.passed, c.description) for c in done if c.check_name == COMPLETED}
+
+    @property
+    def red(self):
+        """(asset, check) → what it says, of every check that did not pass."""
+        done = self.result.get_asset_check_evaluations()
+        return {(c.asset_key.path[-1], c.check_name): c.description for c in done if not c.passed}
 
     @property
     def retries(self):
@@ -96,6 +103,21 @@ class House:
                 instance=self.instance,
                 asset_selection=[dg.AssetKey(name) for name in select] if select else None,
                 tags=tags,
+                run_config=QUIET,
+                raise_on_error=False,
+            )
+        return Went(result)
+
+    def run_range(self, weeks, select, *, market=None):
+        """Materialize assets for all weeks from the first to the last in one run."""
+        defs = build(self.settings, OpenDoor(market) if market else None)
+        span = {"dagster/asset_partition_range_start": weeks[0], "dagster/asset_partition_range_end": weeks[-1]}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+                instance=self.instance,
+                asset_selection=[dg.AssetKey(name) for name in select],
+                tags=span,
                 run_config=QUIET,
                 raise_on_error=False,
             )

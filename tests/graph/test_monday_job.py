@@ -15,6 +15,8 @@ from resources.doors import SqlLedgerDoor
 
 ASSETS = sorted(key.path[-1] for key in defs.resolve_asset_graph().get_all_asset_keys())
 ACCOUNTS = [allocator.name for allocator in ALLOCATORS]
+READING = ("news_sentiment", "filings", "fundamentals", "halal_screen")
+"""Signals that may fail without failing the Monday."""
 
 
 def first_visible_line(html):
@@ -31,15 +33,15 @@ def ledger_of(house):
 def test_both_mondays_succeed_and_every_check_is_green(traded):
     for went in traded.went:
         assert went.success, went.errors
-        assert len(went.checks) == 5 * len(ACCOUNTS)
-        assert {name: said for name, (passed, said) in went.checks.items() if not passed} == {}
+        assert len(went.checks) == 5 * len(ACCOUNTS) + len(READING)
+        assert went.red == {}
 
 
 @pytest.mark.parametrize("asset", ASSETS)
 def test_every_asset_is_stored_for_both_mondays_and_is_what_it_should_be(traded, asset):
     for week in traded.weeks:
         stored = traded.house.read(asset, week)
-        assert len(stored) > 0 if asset in FRAMES else isinstance(stored, stored_values()[asset])
+        assert (len(stored) > 0) == (asset != "sentiment_gaps") if asset in FRAMES else isinstance(stored, stored_values()[asset])
 
 
 @pytest.mark.parametrize("asset", FRAMES)

@@ -6,7 +6,6 @@ import dagster as dg
 import pytest
 
 from learnfinance_dagster.allocation import ALLOCATORS
-from learnfinance_dagster.commands.running import QUIET
 from learnfinance_dagster.definitions import build, defs
 from learnfinance_dagster.parameters import AllocationParameters, UniverseParameters
 from learnfinance_dagster.values import Mode
@@ -129,15 +128,7 @@ def test_research_on_a_traded_week_leaves_what_it_was_traded_on_and_the_letter(t
 def test_a_range_of_nothing_but_traded_weeks_replaces_nothing_and_succeeds(traded, build_house):
     house = build_house(traded.house)
     before = house.files("artifacts")
-    tags = dict(
-        zip(("dagster/asset_partition_range_start", "dagster/asset_partition_range_end"), traded.weeks, strict=True)
-    )
     names = ("daily_bars", "halal_universe", "screened_universe", "hrp_weights")
-    job = build(house.settings).resolve_implicit_global_asset_job_def()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = job.execute_in_process(
-            instance=house.instance, asset_selection=[dg.AssetKey(name) for name in names], tags=tags, run_config=QUIET
-        )
+    result = house.run_range(traded.weeks, names)
     assert result.success
     assert house.files("artifacts") == before

@@ -1,7 +1,7 @@
 """Invented weekly reports, as like to real ones as the tests need."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 from learnfinance_dagster.calendar import week_of
 from learnfinance_dagster.ports import MarketInfo, PriceBasis
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
+from learnfinance_dagster.reporting.evidence import EvidenceSummary, NameEvidence
 from learnfinance_dagster.values import (
     EquityMark,
     Fill,
@@ -86,6 +87,121 @@ UNIVERSE = UniverseSummary(
 )
 
 
+HEADLINES = (
+    "{} lifts its outlook after a quarter of strong demand",
+    "Why shares of {} fell on Friday while the rest of the market hardly moved at all",
+    "Regulators open an inquiry into {}",
+    "{}: three things to watch",
+)
+DISAGREEMENTS = {
+    "NVDA": "debt 41.2 % of total assets, above 33 %",
+    "XOM": "cash and interest-bearing securities 35.0 % of total assets, above 33 %",
+}
+PUBLISHERS = ("Daily Ledger", "Market Post", "The Invented Financial Times of Somewhere")
+
+
+def known(symbol="AAPL", **changes):
+    """One name with fourteen articles, a fresh filing and a clean screen, but for the changes."""
+    plain = NameEvidence(
+        symbol=symbol,
+        sentiment=0.42,
+        scoring_failed=False,
+        articles=14,
+        insufficient_news=False,
+        days_missing=0,
+        headline=f"{symbol} lifts its outlook after a quarter of strong demand",
+        headline_score=0.81,
+        headline_at=datetime(2025, 12, 26, 21, 5, tzinfo=UTC),
+        publisher="Daily Ledger",
+        gross_margin=0.467,
+        operating_margin=0.302,
+        net_margin=0.253,
+        current_ratio=1.07,
+        debt_to_equity=1.414,
+        fundamental_age=0.66,
+        filed_on=date(2025, 10, 30),
+        screen="pass",
+        screen_reason="",
+    )
+    return replace(plain, **changes)
+
+
+def no_news(symbol, days_missing=0):
+    """A name without any article."""
+    return known(
+        symbol,
+        sentiment=None,
+        articles=0,
+        insufficient_news=True,
+        days_missing=days_missing,
+        headline="",
+        headline_score=None,
+        headline_at=None,
+        publisher="",
+    )
+
+
+def no_filing(symbol):
+    """A name without any statement, so without ratios and a verdict."""
+    return known(
+        symbol,
+        gross_margin=None,
+        operating_margin=None,
+        net_margin=None,
+        current_ratio=None,
+        debt_to_equity=None,
+        fundamental_age=None,
+        filed_on=None,
+        screen="unknown",
+        screen_reason="no filing",
+    )
+
+
+def evidence(names=NAMES, **changes):
+    """Names of every kind: scored well and badly, with few articles, none, or not asked; with and without filings."""
+    return replace(
+        EvidenceSummary(
+            news_source="practice news",
+            filings_source="practice filings",
+            model="lexicon@1.0",
+            names=tuple(_kind(symbol, number) for number, symbol in enumerate(names)),
+            not_fetched_share=0.04,
+            disagreements=tuple(DISAGREEMENTS.items()),
+            unknown=4,
+            failures=(),
+        ),
+        **changes,
+    )
+
+
+def _kind(symbol, number):
+    rng = np.random.default_rng(number)
+    if number % 9 == 4:
+        return no_news(symbol, days_missing=(0, 7, 3)[number // 9 % 3])
+    if number % 11 == 6:
+        return no_filing(symbol)
+    score = float(rng.uniform(-0.9, 0.9))
+    reason = DISAGREEMENTS.get(symbol, "")
+    few = number % 5 == 2
+    return known(
+        symbol,
+        sentiment=score,
+        articles=2 if few else int(rng.integers(3, 90)),
+        insufficient_news=few,
+        days_missing=2 if number % 8 == 1 else 0,
+        headline=HEADLINES[number % 4].format(symbol),
+        headline_score=float(np.clip(score * 1.3, -1, 1)),
+        headline_at=datetime(2025, 12, 29, 11, tzinfo=UTC) - timedelta(hours=int(rng.integers(1, 160))),
+        publisher=PUBLISHERS[number % 3],
+        net_margin=float(rng.uniform(-0.2, 0.5)),
+        debt_to_equity=float(rng.uniform(0, 3)),
+        filed_on=date(2024, 6, 28) if number == 3 else date(2025, 10, 30) + timedelta(days=number % 20),
+        fundamental_age=6.02 if number == 3 else 0.6,
+        screen="fail" if reason else "pass",
+        screen_reason=reason,
+    )
+
+
 def section(name="hrp", *, monday=MONDAY, names=17, orders=14, weeks=12, seed=1, mode=Mode.LIVE):
     """One account: `names` weights, `orders` orders (two expire, one is rejected), `weeks` marks."""
     rng = np.random.default_rng(seed)
@@ -145,6 +261,7 @@ def report(*sections, monday=MONDAY, **changes):
         initial_cash=Decimal(100_000),
         universe=UNIVERSE,
         accounts=accounts,
+        evidence=evidence(),
         warnings=("SPRE's newest holdings are 52 days old (2025-11-07).",),
         provenance=(("Code", "learnfinance-dagster 0.1.0"), ("Settings", "max weight 20 %, cost 5 bps a side")),
     )
@@ -217,6 +334,26 @@ def make_section():
 @pytest.fixture
 def make_report():
     return report
+
+
+@pytest.fixture
+def make_known():
+    return known
+
+
+@pytest.fixture
+def make_evidence():
+    return evidence
+
+
+@pytest.fixture
+def nameless_news():
+    return no_news
+
+
+@pytest.fixture
+def without_filing():
+    return no_filing
 
 
 @pytest.fixture

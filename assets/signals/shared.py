@@ -1,0 +1,92 @@
+"""What the assets of the stage have in common."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from learnfinance_dagster.calendar import NEW_YORK
+from learnfinance_dagster.orchestration.failures import Outcome, isolated, translated
+from learnfinance_dagster.orchestration.partitions import WEEKLY
+from learnfinance_dagster.orchestration.tables import column_schema
+from learnfinance_dagster.schemas.artifacts import FRAMES
+from learnfinance_dagster.values import Week
+
+SHOWN = 16
+"""Rows of a table in the UI; the rest is in the file."""
+SCHEMA = "schema"
+"""Name of the check that a frame is what its schema says."""
+
+
+def spec(name: str) -> dict[str, Any]:
+    """What every frame of the stage tells the web UI."""
+    return {
+        "group_name": "signals",
+        "owners": ["team:signals"],
+        "kinds": {"parquet", "pandas"},
+        "metadata": {"dagster/column_schema": column_schema(FRAMES[name])},
+    }
+
+
+WEEKLY_FRAME: dict[str, Any] = {"partitions_def": WEEKLY, "backfill_policy": dg.BackfillPolicy.single_run()}
+
+
+def names_of(halal_universe: pd.DataFrame, week: Week) -> list[str]:
+    """The names that may be held in a week, in alphabetical order."""
+    may = (halal_universe["week"] == week.key) & (halal_universe["excluded"] == "")
+    return sorted(halal_universe.loc[may, "symbol"])
+
+
+def points(halal_universe: pd.DataFrame, weeks: list[Week]) -> pd.DataFrame:
+    """The (week, symbol) pairs that signals are wanted for, with the New York day of the decision."""
+    rows = [
+        (week.key, symbol, week.as_of.astimezone(NEW_YORK).date())
+        for week in weeks
+        for symbol in names_of(halal_universe, week)
+    ]
+    return pd.DataFrame(rows, columns=["week", "symbol", "today"]).astype({"week": "str", "symbol": "str"})
+
+
+def of_week(frame: pd.DataFrame, week: Week) -> pd.DataFrame:
+    """A week's rows."""
+    return frame[frame["week"] == week.key]
+
+
+def tolerated(
+    context: dg.AssetExecutionContext,
+    produce: Callable[[], pd.DataFrame],
+    stand_in: Callable[[str], pd.DataFrame],
+) -> Outcome[pd.DataFrame]:
+    """Produce a frame; where that fails for one Monday, a stand-in without any signal, and a red check.
+
+    The accounts that read no signals have traded by then, and the report must tell of it. A back-fill over several
+    weeks fails instead: nobody waits for it, and it must not put stand-ins in the place of evidence.
+    """
+    if len(context.partition_keys) == 1:
+        return isolated(context, produce, stand_in)
+    with translated(context):
+        return Outcome(produce(), "")
+
+
+def schema_check(asset: str, frame: pd.DataFrame) -> dg.AssetCheckResult:
+    """Whether a frame is what its schema says: columns, types, ranges."""
+    from pandera.errors import SchemaErrors
+
+    try:
+        FRAMES[asset].validate(frame, lazy=True)
+    except SchemaErrors as error:
+        faults = error.failure_cases[["column", "check", "failure_case"]].head(5).to_dict("records")
+        return dg.AssetCheckResult(check_name=SCHEMA, asset_key=asset, passed=False, description=str(faults))
+    return dg.AssetCheckResult(check_name=SCHEMA, asset_key=asset, passed=True, description=f"{len(frame)} rows fit")
+
+
+def warned(name: str, asset: str, *, passed: bool, told: str) -> dg.AssetCheckResult:
+    """A check that colours the asset yellow and stops nothing."""
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key=asset,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=told,
+    )
