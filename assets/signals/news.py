@@ -22,7 +22,7 @@ from learnfinance_dagster.orchestration.partitions import weeks_of
 from learnfinance_dagster.orchestration.tables import markdown
 from learnfinance_dagster.ports import Coverage, NewsAnswer
 from learnfinance_dagster.signals.news import deduplicated, text_of
-from learnfinance_dagster.signals.sentiment import unscored, weekly_sentiment
+from learnfinance_dagster.signals.sentiment import refuse_later, unscored, weekly_sentiment
 
 FRESH_DAYS = 3
 """Without any article in so many days before the decision, something is wrong with the source."""
@@ -67,6 +67,7 @@ def news(
         for week in weeks_of(context):
             days = news_days(week)
             answer = source.articles(names_of(halal_universe, week), days[0], days[-1], week.as_of)
+            refuse_later(answer.articles, pd.Series(week.as_of, index=answer.articles.index))
             folder = sources.raw.keep(week.run_id, source.name, answer)
             articles.append(_stored(answer).assign(week=week.key))
             coverage.append(answer.coverage.assign(week=week.key))

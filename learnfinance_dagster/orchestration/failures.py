@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import dagster as dg
 
-from learnfinance_dagster.errors import LearnFinanceError, TransientError
+from learnfinance_dagster.errors import LearnFinanceError, LookAheadError, TransientError
 
 T = TypeVar("T")
 MAX_RETRIES = 3
@@ -29,8 +29,11 @@ def translated(context: dg.AssetExecutionContext) -> Iterator[None]:
     except TransientError as error:
         raise _retry(context, error) from error
     except LearnFinanceError as error:
-        description = f"{type(error).__name__}: {error}"
-        raise dg.Failure(description, allow_retries=False) from error
+        raise _failure(error) from error
+
+
+def _failure(error: LearnFinanceError) -> dg.Failure:
+    return dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False)
 
 
 def _retry(context: dg.AssetExecutionContext, error: Exception) -> dg.RetryRequested:
@@ -62,6 +65,8 @@ def isolated(context: dg.AssetExecutionContext, produce: Callable[[], T], stand_
     """
     try:
         return Outcome(produce(), "")
+    except LookAheadError as error:  # nobody may go on with anything that comes from such a source
+        raise _failure(error) from error
     except TransientError as error:
         if context.retry_number < MAX_RETRIES:
             raise _retry(context, error) from error

@@ -8,8 +8,10 @@ import pytest
 from learnfinance_dagster.calendar import week_of
 from learnfinance_dagster.commands.leakproof import find_leak
 from learnfinance_dagster.parameters import UniverseParameters
+from learnfinance_dagster.ports import NewsAnswer
 from learnfinance_dagster.settings import Settings
 from resources.market_directory import DirectoryMarket, load
+from resources.market_directory.filings import DirectoryFilings
 from resources.market_directory.poison import Poison, poisoned
 from resources.practice_market import PracticeSpec, ensure
 
@@ -34,7 +36,7 @@ def settings():
 def test_no_artifact_of_a_monday_changes_when_everything_after_it_is_spoilt(settings, frames):
     checked, leak = find_leak(settings, frames, WEEK)
     assert leak is None
-    assert checked >= 16, "14 assets and two forms of the e-mail"
+    assert checked >= 26, "24 assets and two forms of the e-mail"
 
 
 class PeeksAtHoldings(DirectoryMarket):
@@ -60,6 +62,41 @@ class AdjustsBackwards(DirectoryMarket):
         return bars.assign(close=bars["close"] * newest, high=bars["high"] * newest)
 
 
+class ReadsTomorrowsNews(DirectoryMarket):
+    """Planted: sees the headlines of the next two days, and dates them back."""
+
+    @property
+    def news(self):
+        return BackDatedNews(super().news)
+
+
+class BackDatedNews:
+    """A news source that looks two days ahead."""
+
+    name = "back-dated"
+
+    def __init__(self, source):
+        self.source = source
+
+    def articles(self, symbols, first, last, known_at):
+        ahead, days = timedelta(days=2), [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        answer = self.source.articles(symbols, first + ahead, last + ahead, known_at + ahead)
+        articles = answer.articles.assign(published_at=answer.articles["published_at"] - ahead)
+        coverage = answer.coverage.assign(day=days * answer.coverage["symbol"].nunique())
+        articles["day"] = [day - ahead for day in articles["day"]]
+        return NewsAnswer(articles, coverage)
+
+
+class UsesFilingsFromThePeriodsEnd(DirectoryMarket):
+    """Planted, D8: a statement counts as public a day after the period it tells of."""
+
+    @property
+    def statements(self):
+        early = self.frames.fundamentals.copy()
+        early["available_on"] = [end + timedelta(days=1) for end in early["fiscal_date_ending"]]
+        return DirectoryFilings("early", early)
+
+
 class GivesTomorrowsBars(DirectoryMarket):
     """Planted: answers with the sessions after the decision."""
 
@@ -74,6 +111,8 @@ class GivesTomorrowsBars(DirectoryMarket):
         (PeeksAtHoldings, "halal_universe"),
         (PeeksAtMembers, "screened_universe"),
         (AdjustsBackwards, "daily_bars"),
+        (ReadsTomorrowsNews, "daily_sentiment"),
+        (UsesFilingsFromThePeriodsEnd, "filings"),
     ],
 )
 def test_a_planted_leak_is_caught_and_the_first_artifact_that_knew_is_named(settings, frames, market, first_artifact):
@@ -85,6 +124,28 @@ def test_a_planted_leak_is_caught_and_the_first_artifact_that_knew_is_named(sett
 def test_a_source_that_answers_with_tomorrows_bars_is_refused_before_anything_is_compared(settings, frames):
     with pytest.raises(Exception, match="LookAheadError"):
         find_leak(settings, frames, WEEK, make=GivesTomorrowsBars.from_frames, horizons=("decision",))
+
+
+class GivesTomorrowsArticles(DirectoryMarket):
+    """Planted: answers with articles after the decision, and does not even hide it."""
+
+    @property
+    def news(self):
+        return Impatient(super().news)
+
+
+class Impatient(BackDatedNews):
+    """A news source that ignores `known_at`."""
+
+    def articles(self, symbols, first, last, known_at):
+        answer = self.source.articles(symbols, first, last, known_at)
+        late = answer.articles["published_at"] + timedelta(days=9)
+        return NewsAnswer(answer.articles.assign(published_at=late), answer.coverage)
+
+
+def test_a_source_that_answers_with_tomorrows_articles_is_refused_before_anything_is_compared(settings, frames):
+    with pytest.raises(Exception, match="LookAheadError"):
+        find_leak(settings, frames, WEEK, make=GivesTomorrowsArticles.from_frames, horizons=("decision",))
 
 
 @pytest.mark.parametrize("how", list(Poison))
