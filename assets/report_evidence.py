@@ -8,6 +8,7 @@ from learnfinance_dagster.orchestration.handles import Sources
 from learnfinance_dagster.ports import Coverage
 from learnfinance_dagster.reporting.evidence import EvidenceSummary, NameEvidence
 from learnfinance_dagster.signals.halal_screen import disagreements
+from learnfinance_dagster.signals.sentiment import FAILED
 
 FRAMES = ("news_coverage", "news_sentiment", "fundamentals", "halal_screen")
 """Assets that the summary is made of."""
@@ -70,8 +71,7 @@ def _of_name(row: dict[Any, Any]) -> NameEvidence:
 
 def _broken(sentiment: pd.DataFrame) -> "pd.Series[bool]":
     """Rows that the model's failure left without a score: neither news nor their absence explains it."""
-    told = sentiment["reason"]
-    return ~told.str.startswith("not fetched") & ~told.isin(["", "no articles"])
+    return sentiment["reason"].str.startswith(FAILED)
 
 
 def _failures(coverage: pd.DataFrame, sentiment: pd.DataFrame, ratios: pd.DataFrame) -> tuple[str, ...]:

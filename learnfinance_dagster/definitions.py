@@ -14,6 +14,7 @@ from learnfinance_dagster.orchestration.handles import (
     NewsDoor,
     Parameters,
     SentimentDoor,
+    Shelf,
     Sources,
     TradingFloor,
 )
@@ -115,6 +116,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
             "artifacts": store,
             "market": source,
             "sources": sources,
+            "shelf": Shelf(store, floor),
             "floor": floor,
             "outbox": Outbox(settings.root / "outbox"),
             "parameters": told,

@@ -3,9 +3,11 @@
 import gzip
 import json
 from collections.abc import Iterator
+from errno import EEXIST, ENOTEMPTY
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
@@ -23,18 +25,35 @@ class RawFolder:
     root: Path
 
     def keep(self, run_id: str, source: str, answer: NewsAnswer) -> Path:
-        """Store an answer. The same answer again changes nothing; another one is a new attempt, beside the old."""
+        """Store an answer. The same answer again changes nothing; another one is a new attempt, beside the old.
+
+        An attempt is there whole or not at all, also when two runs keep their answers at the same moment.
+        """
         run = self.root / run_id.replace(":", "_")
         contents = {f"{_file_name(symbol)}.json.gz": text for symbol, text in _documents(answer).items()}
-        newest = max((int(path.name) for path in run.glob("[0-9]*")), default=0)
-        folder = run / str(newest) / _file_name(source)
-        if newest and folder.is_dir() and _holds(folder, contents):
-            return folder
-        attempt = newest if newest and not folder.is_dir() else newest + 1
-        folder = run / str(attempt) / _file_name(source)
-        for name, content in contents.items():
-            write_atomic(folder / name, content)
-        return folder
+        run.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".", dir=run) as beside:
+            aside = Path(beside) / "answer"
+            aside.mkdir(mode=0o755)
+            for name, content in contents.items():
+                write_atomic(aside / name, content)
+            while True:
+                folder = _next_attempt(run, _file_name(source), contents)
+                if folder.is_dir():
+                    return folder
+                folder.parent.mkdir(exist_ok=True)
+                try:
+                    return aside.rename(folder)
+                except OSError as error:  # somebody else made that attempt meanwhile: look again
+                    if error.errno not in {EEXIST, ENOTEMPTY}:
+                        raise
+
+
+def _next_attempt(run: Path, source: str, contents: dict[str, bytes]) -> Path:
+    """The folder that holds these contents already, or the one where they belong."""
+    newest = max((int(path.name) for path in run.glob("[0-9]*")), default=1)
+    folder = run / str(newest) / source
+    return run / str(newest + 1) / source if folder.is_dir() and not _holds(folder, contents) else folder
 
 
 def _holds(folder: Path, contents: dict[str, bytes]) -> bool:

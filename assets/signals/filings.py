@@ -5,6 +5,7 @@ from datetime import timedelta
 import dagster as dg
 import pandas as pd
 
+from assets.signals.gathering import Frames, gathered
 from assets.signals.shared import (
     SCHEMA,
     SHOWN,
@@ -13,12 +14,11 @@ from assets.signals.shared import (
     of_week,
     schema_check,
     spec,
-    tolerated,
     warned,
 )
 from learnfinance_dagster.calendar import NEW_YORK
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed
-from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, Sources
+from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, Shelf, Sources
 from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, history, weeks_of
 from learnfinance_dagster.orchestration.tables import markdown
 from learnfinance_dagster.ports import PriceBasis
@@ -32,6 +32,7 @@ from learnfinance_dagster.signals.halal_screen import halal_screen as screened
 from learnfinance_dagster.signals.market_value import prices_at_filing
 from learnfinance_dagster.values import Week
 
+FILINGS, FUNDAMENTALS, SCREEN = "filings", "fundamentals", "halal_screen"
 NO_FILINGS = pd.DataFrame(columns=pd.Index(Fundamentals.to_schema().columns))
 LATE_SHARE = 0.1
 """Of the names, whose newest filing may be late or absent before the check warns."""
@@ -39,17 +40,18 @@ LATE_SHARE = 0.1
 
 @dg.asset(
     check_specs=[
-        dg.AssetCheckSpec(COMPLETED, asset="filings"),
-        dg.AssetCheckSpec("stale_filings", asset="filings"),
+        dg.AssetCheckSpec(COMPLETED, asset=FILINGS),
+        dg.AssetCheckSpec("stale_filings", asset=FILINGS),
     ],
     dagster_type=dg.Any,
     **WEEKLY_FRAME,
-    **spec("filings"),
+    **spec(FILINGS),
 )
 def filings(
     context: dg.AssetExecutionContext,
     halal_universe: pd.DataFrame,
     sources: dg.ResourceParam[Sources],
+    shelf: dg.ResourceParam[Shelf],
     parameters: dg.ResourceParam[Parameters],
 ) -> dg.MaterializeResult:
     """The newest quarterly statements of each name that were public before the day of the decision.
@@ -57,24 +59,22 @@ def filings(
     A statement counts from the day after it became public: a date has no hour, and most come after the close. A name
     without any has an empty row that says why. Distrust old ones: the check `stale_filings` names them.
     """
-    weeks = weeks_of(context)
+    last = weeks_of(context)[-1]
 
-    def asked() -> pd.DataFrame:
+    def asked(weeks: list[Week]) -> Frames:
         source = sources.filings.open(context.log.info)
         names = sorted({name for week in weeks for name in names_of(halal_universe, week)})
         answer = source.filings(names, weeks[-1].as_of)
-        return pd.concat(
-            [_newest(answer.filings, halal_universe, week, answer.missing) for week in weeks], ignore_index=True
-        )
+        each = [_newest(answer.filings, halal_universe, week, answer.missing) for week in weeks]
+        return {FILINGS: pd.concat(each, ignore_index=True)}
 
-    def nothing(why: str) -> pd.DataFrame:
-        [week] = weeks
-        names = names_of(halal_universe, week)
-        return _newest(NO_FILINGS, halal_universe, week, dict.fromkeys(names, why))
+    def nothing(week: Week, why: str) -> Frames:
+        missing = dict.fromkeys(names_of(halal_universe, week), why)
+        return {FILINGS: _newest(NO_FILINGS, halal_universe, week, missing)}
 
-    outcome = tolerated(context, asked, nothing)
-    found = outcome.value
-    newest = of_week(found, weeks[-1])
+    outcome = gathered(context, shelf, (FILINGS,), asked, nothing, says_nothing=_says_nothing)
+    found = outcome.value[FILINGS]
+    newest = of_week(found, last)
     return dg.MaterializeResult(
         value=found,
         metadata={
@@ -88,10 +88,14 @@ def filings(
             ),
         },
         check_results=[
-            completed({weeks[-1].key: outcome}),
-            _stale(newest, weeks[-1], parameters.signals.stale_filing_quarters),
+            completed({last.key: outcome}),
+            _stale(newest, last, parameters.signals.stale_filing_quarters),
         ],
     )
+
+
+def _says_nothing(frames: Frames) -> bool:
+    return bool((frames[FILINGS]["missing"] != "").all())
 
 
 def _newest(known: pd.DataFrame, halal_universe: pd.DataFrame, week: Week, missing: dict[str, str]) -> pd.DataFrame:
@@ -108,32 +112,39 @@ def _stale(newest: pd.DataFrame, week: Week, quarters: float) -> dg.AssetCheckRe
     told = f"{share:.0%} of the names filed nothing for {quarters:g} quarters; up to {LATE_SHARE:.0%} is tolerated"
     if late:
         told += f": {', '.join(late[:SHOWN])}"
-    return warned("stale_filings", "filings", passed=share <= LATE_SHARE, told=told)
+    return warned("stale_filings", FILINGS, passed=share <= LATE_SHARE, told=told)
 
 
 @dg.asset(
     check_specs=[
-        dg.AssetCheckSpec(COMPLETED, asset="fundamentals"),
-        dg.AssetCheckSpec(SCHEMA, asset="fundamentals"),
+        dg.AssetCheckSpec(COMPLETED, asset=FUNDAMENTALS),
+        dg.AssetCheckSpec(SCHEMA, asset=FUNDAMENTALS),
     ],
     dagster_type=dg.Any,
     **WEEKLY_FRAME,
-    **spec("fundamentals"),
+    **spec(FUNDAMENTALS),
 )
-def fundamentals(context: dg.AssetExecutionContext, filings: pd.DataFrame) -> dg.MaterializeResult:
+def fundamentals(
+    context: dg.AssetExecutionContext, filings: pd.DataFrame, shelf: dg.ResourceParam[Shelf]
+) -> dg.MaterializeResult:
     """Margins, current ratio and debt to equity of each name's newest public filing, and its age in quarters.
 
     Single-quarter and trailing-twelve-month margins are kept apart. A ratio that cannot be formed is null, and
     `reason` says why: an item is missing, equity is negative. Nothing is carried over from an older filing.
     """
-    weeks = weeks_of(context)
+    last = weeks_of(context)[-1]
 
-    def nothing(why: str) -> pd.DataFrame:
-        return ratios_of(_empty_rows(filings, why), _points(filings, weeks))
+    def known(weeks: list[Week]) -> Frames:
+        rows = filings[filings["week"].isin([week.key for week in weeks])]
+        return {FUNDAMENTALS: ratios_of(rows, _points(rows, weeks))}
 
-    outcome = tolerated(context, lambda: ratios_of(filings, _points(filings, weeks)), nothing)
-    found = outcome.value
-    newest = of_week(found, weeks[-1])
+    def nothing(week: Week, why: str) -> Frames:
+        rows = _empty_rows(of_week(filings, week), why)
+        return {FUNDAMENTALS: ratios_of(rows, _points(rows, [week]))}
+
+    outcome = gathered(context, shelf, (FUNDAMENTALS,), known, nothing)
+    found = outcome.value[FUNDAMENTALS]
+    newest = of_week(found, last)
     clauses = newest["reason"].str.split("; ").explode().str.replace(r" of \d{4}-\d\d-\d\d", "", regex=True)
     ratios = [column for column in newest.columns if newest[column].dtype == "float64"]
     return dg.MaterializeResult(
@@ -146,7 +157,7 @@ def fundamentals(context: dg.AssetExecutionContext, filings: pd.DataFrame) -> dg
             ),
             "why_null": markdown(["reason", "names"], clauses[clauses != ""].value_counts().head(SHOWN).items()),
         },
-        check_results=[completed({weeks[-1].key: outcome}), schema_check("fundamentals", found)],
+        check_results=[completed({last.key: outcome}), schema_check(FUNDAMENTALS, found)],
     )
 
 
@@ -165,10 +176,10 @@ def _empty_rows(filings: pd.DataFrame, why: str) -> pd.DataFrame:
 
 @dg.asset(
     ins={"daily_bars": dg.AssetIn(partition_mapping=history())},
-    check_specs=[dg.AssetCheckSpec(COMPLETED, asset="halal_screen")],
+    check_specs=[dg.AssetCheckSpec(COMPLETED, asset=SCREEN)],
     dagster_type=dg.Any,
     **WEEKLY_FRAME,
-    **spec("halal_screen"),
+    **spec(SCREEN),
 )
 def halal_screen(
     context: dg.AssetExecutionContext,
@@ -176,6 +187,7 @@ def halal_screen(
     halal_universe: pd.DataFrame,
     daily_bars: pd.DataFrame,
     market: dg.ResourceParam[MarketDoor],
+    shelf: dg.ResourceParam[Shelf],
     parameters: dg.ResourceParam[Parameters],
 ) -> dg.MaterializeResult:
     """The house's own ratio screen, beside what the halal funds do: pass, fail or unknown, with each ratio.
@@ -183,9 +195,9 @@ def halal_screen(
     It decides nothing: who may be held is decided by the funds. It shows where a name that funds hold carries more
     debt, cash or receivables than the usual thresholds. Unknown means that the filing lacks an item.
     """
-    weeks = weeks_of(context)
+    last = weeks_of(context)[-1]
 
-    def screen(week: Week, statements: pd.DataFrame) -> pd.DataFrame:
+    def judged(week: Week, statements: pd.DataFrame) -> pd.DataFrame:
         in_funds = set(names_of(halal_universe, week))
         prices = None
         if parameters.signals.halal_basis == "market_value":
@@ -195,12 +207,15 @@ def halal_screen(
         today = week.as_of.astimezone(NEW_YORK).date()
         return screened(statements, today, prices, in_funds, parameters.signals).assign(week=week.key)
 
-    def every(statements: pd.DataFrame) -> pd.DataFrame:
-        return pd.concat([screen(week, of_week(statements, week)) for week in weeks], ignore_index=True)
+    def every(weeks: list[Week]) -> Frames:
+        return {SCREEN: pd.concat([judged(week, of_week(filings, week)) for week in weeks], ignore_index=True)}
 
-    outcome = tolerated(context, lambda: every(filings), lambda why: every(_empty_rows(filings, why)))
-    found = outcome.value
-    newest = of_week(found, weeks[-1])
+    def nothing(week: Week, why: str) -> Frames:
+        return {SCREEN: judged(week, _empty_rows(of_week(filings, week), why))}
+
+    outcome = gathered(context, shelf, (SCREEN,), every, nothing)
+    found = outcome.value[SCREEN]
+    newest = of_week(found, last)
     differing = disagreements(newest)
     return dg.MaterializeResult(
         value=found,
@@ -213,5 +228,5 @@ def halal_screen(
                 differing[["symbol", "reason", "available_on"]].head(SHOWN).itertuples(index=False),
             ),
         },
-        check_results=[completed({weeks[-1].key: outcome})],
+        check_results=[completed({last.key: outcome})],
     )

@@ -2,16 +2,16 @@
 
 import dagster as dg
 import pandas as pd
-from learnfinance_dagster.signals.daily_sentiment import daily_sentiment as of_days
-from learnfinance_dagster.signals.daily_sentiment import sentiment_gaps as gaps_of
 
 from assets.signals.shared import SHOWN, WEEKLY_FRAME, names_of, of_week, spec
 from learnfinance_dagster.calendar import news_days
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import Parameters, Sources
+from learnfinance_dagster.orchestration.handles import Parameters, Shelf, Sources
 from learnfinance_dagster.orchestration.partitions import weeks_of
 from learnfinance_dagster.orchestration.tables import markdown
 from learnfinance_dagster.ports import Coverage
+from learnfinance_dagster.signals.daily_sentiment import daily_sentiment as of_days
+from learnfinance_dagster.signals.daily_sentiment import sentiment_gaps as gaps_of
 from learnfinance_dagster.signals.news import deduplicated, text_of
 
 
@@ -20,6 +20,7 @@ def daily_sentiment(
     context: dg.AssetExecutionContext,
     halal_universe: pd.DataFrame,
     sources: dg.ResourceParam[Sources],
+    shelf: dg.ResourceParam[Shelf],
     parameters: dg.ResourceParam[Parameters],
 ) -> pd.DataFrame:
     """The tone of each news day and name, weighted by the model's confidence: the history that training reads.
@@ -41,7 +42,8 @@ def daily_sentiment(
         texts = [text_of(*row) for row in everything[["headline", "summary"]].itertuples(index=False)]
         context.log.info("scoring %d articles", len(texts))
         model = sources.model.open()
-        found = of_days(reach, everything, model.score(texts), str(model.identity))
+        fresh = of_days(reach, everything, model.score(texts), str(model.identity))
+        found = _never_less(fresh, [shelf.stored("daily_sentiment", week.key) for week in weeks_of(context)])
     counts = found["state"].value_counts()
     context.add_output_metadata(
         {
@@ -54,6 +56,17 @@ def daily_sentiment(
         }
     )
     return found
+
+
+def _never_less(fresh: pd.DataFrame, stored: list[pd.DataFrame | None]) -> pd.DataFrame:
+    """Fresh rows, and stored ones of days that were covered then and are not now: a key may be gone, or a name."""
+    covered = [rows[rows["state"] != Coverage.NOT_FETCHED] for rows in stored if rows is not None]
+    if not covered:
+        return fresh
+    is_covered = fresh["state"] != Coverage.NOT_FETCHED
+    ranked = pd.concat([fresh[is_covered], *covered, fresh[~is_covered]], ignore_index=True)
+    best = ranked.drop_duplicates(["week", "symbol", "date"])
+    return best.sort_values(["week", "date", "symbol"], ignore_index=True)
 
 
 @dg.asset(**WEEKLY_FRAME, **spec("sentiment_gaps"))

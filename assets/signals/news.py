@@ -1,29 +1,32 @@
 """News: what was published about the universe's names, what was not fetched, and what the tone was."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from assets.signals.gathering import Frames, gathered
 from assets.signals.shared import (
     SCHEMA,
     SHOWN,
     WEEKLY_FRAME,
     names_of,
+    of_week,
     schema_check,
     spec,
-    tolerated,
     warned,
 )
 from learnfinance_dagster.calendar import news_days
-from learnfinance_dagster.orchestration.failures import COMPLETED, completed, translated
-from learnfinance_dagster.orchestration.handles import Parameters, Sources
-from learnfinance_dagster.orchestration.partitions import weeks_of
+from learnfinance_dagster.orchestration.failures import COMPLETED, completed
+from learnfinance_dagster.orchestration.handles import Parameters, Shelf, Sources
 from learnfinance_dagster.orchestration.tables import markdown
-from learnfinance_dagster.ports import Coverage, NewsAnswer
-from learnfinance_dagster.signals.news import deduplicated, text_of
+from learnfinance_dagster.ports import Coverage, NewsAnswer, NewsSource
+from learnfinance_dagster.signals.news import deduplicated, nothing_fetched, text_of
 from learnfinance_dagster.signals.sentiment import refuse_later, unscored, weekly_sentiment
+from learnfinance_dagster.values import Week
 
+ARTICLES, COVERAGE, SENTIMENT = "news_articles", "news_coverage", "news_sentiment"
 FRESH_DAYS = 3
 """Without any article in so many days before the decision, something is wrong with the source."""
 
@@ -31,26 +34,27 @@ FRESH_DAYS = 3
 @dg.multi_asset(
     name="news",
     outs={
-        "news_articles": dg.AssetOut(
+        ARTICLES: dg.AssetOut(
             description=(
                 "What was published about the universe's names in the seven news days before the decision. A news day"
                 " ends at 18:00 in Kolkata, so the decision knows all of its last one. The answers as they came are"
                 " kept beside it (`raw_evidence`). Distrust it where `news_coverage` says not_fetched."
             ),
-            **spec("news_articles"),
+            **spec(ARTICLES),
         ),
-        "news_coverage": dg.AssetOut(
+        COVERAGE: dg.AssetOut(
             description=(
                 "For each name and news day: fetched with articles, fetched without, or not fetched, and then why. Only"
                 " the first two mean that we know; no article on a day that was not fetched says nothing."
             ),
-            **spec("news_coverage"),
+            **spec(COVERAGE),
         ),
     },
     ins={"halal_universe": dg.AssetIn()},
     check_specs=[
-        dg.AssetCheckSpec("freshness", asset="news_articles"),
-        dg.AssetCheckSpec("coverage", asset="news_coverage"),
+        dg.AssetCheckSpec("freshness", asset=ARTICLES),
+        dg.AssetCheckSpec(COMPLETED, asset=COVERAGE),
+        dg.AssetCheckSpec("coverage", asset=COVERAGE),
     ],
     **WEEKLY_FRAME,
 )
@@ -58,45 +62,70 @@ def news(
     context: dg.AssetExecutionContext,
     halal_universe: pd.DataFrame,
     sources: dg.ResourceParam[Sources],
+    shelf: dg.ResourceParam[Shelf],
     parameters: dg.ResourceParam[Parameters],
 ) -> Iterator[dg.MaterializeResult]:
     """Ask the source of articles, keep its answers, and say how far they reach."""
-    articles, coverage, skipped = [], [], []
-    with translated(context):
+    told: dict[str, Any] = {"source": sources.news.name, "skipped": [], "raw_evidence": "kept by an earlier run"}
+
+    def asked(weeks: list[Week]) -> Frames:
         source = sources.news.open(context.log.info)
-        for week in weeks_of(context):
-            days = news_days(week)
-            answer = source.articles(names_of(halal_universe, week), days[0], days[-1], week.as_of)
-            refuse_later(answer.articles, pd.Series(week.as_of, index=answer.articles.index))
+        answers = {week: _answer(source, names_of(halal_universe, week), week) for week in weeks}
+        for week, answer in answers.items():
             folder = sources.raw.keep(week.run_id, source.name, answer)
-            articles.append(_stored(answer).assign(week=week.key))
-            coverage.append(answer.coverage.assign(week=week.key))
-            skipped += answer.skipped
-    everything, reach = pd.concat(articles, ignore_index=True), pd.concat(coverage, ignore_index=True)
+            told["raw_evidence"] = dg.MetadataValue.path(str(folder))
+            told["skipped"] += answer.skipped
+        return {
+            COVERAGE: pd.concat([each.coverage.assign(week=week.key) for week, each in answers.items()]),
+            ARTICLES: pd.concat([_stored(each).assign(week=week.key) for week, each in answers.items()]),
+        }
+
+    def nothing(week: Week, why: str) -> Frames:
+        answer = nothing_fetched(names_of(halal_universe, week), news_days(week), why)
+        return {COVERAGE: answer.coverage.assign(week=week.key), ARTICLES: _stored(answer).assign(week=week.key)}
+
+    outcome = gathered(context, shelf, (COVERAGE, ARTICLES), asked, nothing, says_nothing=_says_nothing)
+    articles, coverage = outcome.value[ARTICLES], outcome.value[COVERAGE]
+    skipped = [item.partition(": ")[::2] for item in told.pop("skipped")]
     yield dg.MaterializeResult(
-        asset_key="news_articles",
-        value=everything,
+        asset_key=ARTICLES,
+        value=articles,
         metadata={
-            "dagster/row_count": len(everything),
-            "source": source.name,
-            "names": int(everything["symbol"].nunique()),
-            "skipped": markdown(["item", "why"], [told.partition(": ")[::2] for told in skipped[:SHOWN]]),
-            "raw_evidence": dg.MetadataValue.path(str(folder)),
-            "busiest": markdown(["symbol", "articles"], everything["symbol"].value_counts().head(SHOWN).items()),
+            "dagster/row_count": len(articles),
+            "names": int(articles["symbol"].nunique()),
+            "skipped": markdown(["item", "why"], skipped[:SHOWN]),
+            "busiest": markdown(["symbol", "articles"], articles["symbol"].value_counts().head(SHOWN).items()),
+            **told,
         },
-        check_results=[_freshness(everything, reach)],
+        check_results=[_freshness(articles, coverage)],
     )
     yield dg.MaterializeResult(
-        asset_key="news_coverage",
-        value=reach,
+        asset_key=COVERAGE,
+        value=coverage,
         metadata={
-            "dagster/row_count": len(reach),
-            "not_fetched": round(_missing_share(reach), 4),
-            "states": markdown(["state", "(day, name) pairs"], reach["state"].value_counts().items()),
-            "why": markdown(["reason", "pairs"], reach.loc[reach["reason"] != "", "reason"].value_counts().items()),
+            "dagster/row_count": len(coverage),
+            "not_fetched": round(_missing_share(coverage), 4),
+            "states": markdown(["state", "(day, name) pairs"], coverage["state"].value_counts().items()),
+            "why": markdown(
+                ["reason", "pairs"], coverage.loc[coverage["reason"] != "", "reason"].value_counts().items()
+            ),
         },
-        check_results=[_coverage(reach, parameters.signals.max_not_fetched)],
+        check_results=[
+            completed({context.partition_keys[-1]: outcome}, COVERAGE),
+            _coverage(coverage, parameters.signals.max_not_fetched),
+        ],
     )
+
+
+def _answer(source: NewsSource, names: list[str], week: Week) -> NewsAnswer:
+    days = news_days(week)
+    answer = source.articles(names, days[0], days[-1], week.as_of)
+    refuse_later(answer.articles, pd.Series(week.as_of, index=answer.articles.index))
+    return answer
+
+
+def _says_nothing(frames: Frames) -> bool:
+    return bool((frames[COVERAGE]["state"] == Coverage.NOT_FETCHED).all())
 
 
 def _stored(answer: NewsAnswer) -> pd.DataFrame:
@@ -110,33 +139,34 @@ def _missing_share(coverage: pd.DataFrame) -> float:
 def _coverage(coverage: pd.DataFrame, most: float) -> dg.AssetCheckResult:
     share = _missing_share(coverage)
     told = f"{share:.0%} of {len(coverage)} (day, name) pairs were not fetched; up to {most:.0%} is tolerated"
-    return warned("coverage", "news_coverage", passed=share <= most, told=told)
+    return warned("coverage", COVERAGE, passed=share <= most, told=told)
 
 
 def _freshness(articles: pd.DataFrame, coverage: pd.DataFrame) -> dg.AssetCheckResult:
     """How old the newest article was at the decision; a whole market without news is a broken source."""
     if articles.empty or coverage.empty:
-        return warned("freshness", "news_articles", passed=coverage.empty, told="there is no article at all")
+        return warned("freshness", ARTICLES, passed=coverage.empty, told="there is no article at all")
     age = (max(coverage["day"]) - max(articles["day"])).days
     told = f"the newest article is {age} news days old at the decision; more than {FRESH_DAYS} is suspicious"
-    return warned("freshness", "news_articles", passed=age <= FRESH_DAYS, told=told)
+    return warned("freshness", ARTICLES, passed=age <= FRESH_DAYS, told=told)
 
 
 @dg.asset(
     ins={"news_articles": dg.AssetIn(), "news_coverage": dg.AssetIn()},
     dagster_type=dg.Any,
     check_specs=[
-        dg.AssetCheckSpec(COMPLETED, asset="news_sentiment"),
-        dg.AssetCheckSpec(SCHEMA, asset="news_sentiment"),
+        dg.AssetCheckSpec(COMPLETED, asset=SENTIMENT),
+        dg.AssetCheckSpec(SCHEMA, asset=SENTIMENT),
     ],
     **WEEKLY_FRAME,
-    **spec("news_sentiment"),
+    **spec(SENTIMENT),
 )
 def news_sentiment(
     context: dg.AssetExecutionContext,
     news_articles: pd.DataFrame,
     news_coverage: pd.DataFrame,
     sources: dg.ResourceParam[Sources],
+    shelf: dg.ResourceParam[Shelf],
     parameters: dg.ResourceParam[Parameters],
 ) -> dg.MaterializeResult:
     """The tone of each name's articles, the newest counting most, with the headline that moved it.
@@ -145,14 +175,19 @@ def news_sentiment(
     check `completed` is red, the model failed and nobody has a score. Distrust scores with `insufficient_news`.
     """
 
-    def scored() -> pd.DataFrame:
+    def scored(weeks: list[Week]) -> Frames:
+        keys = {week.key for week in weeks}
+        articles, coverage = (each[each["week"].isin(keys)] for each in (news_articles, news_coverage))
         model = sources.model.open()
-        texts = [text_of(*row) for row in news_articles[["headline", "summary"]].itertuples(index=False)]
+        texts = [text_of(*row) for row in articles[["headline", "summary"]].itertuples(index=False)]
         scores = model.score(texts)
-        return weekly_sentiment(news_coverage, news_articles, scores, str(model.identity), parameters.signals)
+        return {SENTIMENT: weekly_sentiment(coverage, articles, scores, str(model.identity), parameters.signals)}
 
-    outcome = tolerated(context, scored, lambda why: unscored(news_coverage, why, sources.model.name))
-    found = outcome.value
+    def nobody(week: Week, why: str) -> Frames:
+        return {SENTIMENT: unscored(of_week(news_coverage, week), why, sources.model.name)}
+
+    outcome = gathered(context, shelf, (SENTIMENT,), scored, nobody)
+    found = outcome.value[SENTIMENT]
     ranked = found.dropna(subset="sentiment").sort_values("sentiment", ascending=False)
     ends = pd.concat([ranked.head(SHOWN // 2), ranked.iloc[SHOWN // 2 :].tail(SHOWN // 2)])
     return dg.MaterializeResult(
@@ -171,6 +206,6 @@ def news_sentiment(
         },
         check_results=[
             completed({context.partition_keys[-1]: outcome}),
-            schema_check("news_sentiment", found),
+            schema_check(SENTIMENT, found),
         ],
     )

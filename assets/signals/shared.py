@@ -1,13 +1,10 @@
 """What the assets of the stage have in common."""
 
-from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from learnfinance_dagster.calendar import NEW_YORK
-from learnfinance_dagster.orchestration.failures import Outcome, isolated, translated
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import column_schema
 from learnfinance_dagster.schemas.artifacts import FRAMES
@@ -38,35 +35,9 @@ def names_of(halal_universe: pd.DataFrame, week: Week) -> list[str]:
     return sorted(halal_universe.loc[may, "symbol"])
 
 
-def points(halal_universe: pd.DataFrame, weeks: list[Week]) -> pd.DataFrame:
-    """The (week, symbol) pairs that signals are wanted for, with the New York day of the decision."""
-    rows = [
-        (week.key, symbol, week.as_of.astimezone(NEW_YORK).date())
-        for week in weeks
-        for symbol in names_of(halal_universe, week)
-    ]
-    return pd.DataFrame(rows, columns=["week", "symbol", "today"]).astype({"week": "str", "symbol": "str"})
-
-
 def of_week(frame: pd.DataFrame, week: Week) -> pd.DataFrame:
     """A week's rows."""
     return frame[frame["week"] == week.key]
-
-
-def tolerated(
-    context: dg.AssetExecutionContext,
-    produce: Callable[[], pd.DataFrame],
-    stand_in: Callable[[str], pd.DataFrame],
-) -> Outcome[pd.DataFrame]:
-    """Produce a frame; where that fails for one Monday, a stand-in without any signal, and a red check.
-
-    The accounts that read no signals have traded by then, and the report must tell of it. A back-fill over several
-    weeks fails instead: nobody waits for it, and it must not put stand-ins in the place of evidence.
-    """
-    if len(context.partition_keys) == 1:
-        return isolated(context, produce, stand_in)
-    with translated(context):
-        return Outcome(produce(), "")
 
 
 def schema_check(asset: str, frame: pd.DataFrame) -> dg.AssetCheckResult:

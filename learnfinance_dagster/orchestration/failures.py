@@ -50,11 +50,16 @@ class Outcome(Generic[T]):
     failure: str
 
 
-def completed(outcomes: Mapping[str, Outcome[Any]]) -> dg.AssetCheckResult:
-    """The branch's check over the weeks of a run: red in the UI where a stand-in was stored."""
+def completed(outcomes: Mapping[str, Outcome[Any]], asset: str | None = None) -> dg.AssetCheckResult:
+    """The branch's check over the weeks of a run: red in the UI where a stand-in was stored.
+
+    Args:
+        outcomes: by week.
+        asset: which one of a step with several.
+    """
     failures = {week: outcome.failure for week, outcome in outcomes.items() if outcome.failure}
     description = "; ".join(f"{week}: {failure}" for week, failure in failures.items()) or "done"
-    return dg.AssetCheckResult(check_name=COMPLETED, passed=not failures, description=description)
+    return dg.AssetCheckResult(check_name=COMPLETED, asset_key=asset, passed=not failures, description=description)
 
 
 def isolated(context: dg.AssetExecutionContext, produce: Callable[[], T], stand_in: Callable[[str], T]) -> Outcome[T]:

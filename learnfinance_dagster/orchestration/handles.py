@@ -1,13 +1,14 @@
 """What assets receive from the composition root: ports behind doors that open when first used."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import dagster as dg
+import pandas as pd
 
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.costs import CostModel
@@ -127,6 +128,10 @@ class Artifacts(Protocol):
         """Whether it was ever stored."""
         ...
 
+    def read(self, asset: str, weeks: Iterable[str]) -> Any:
+        """One value, or the frames of all weeks below each other."""
+        ...
+
     def write_weeks(self, asset: str, weeks: Sequence[str], artifacts: object) -> dict[str, int]:
         """Check and store the artifacts of many weeks; week → rows stored."""
         ...
@@ -229,3 +234,23 @@ class TradingFloor:
         if week.first_close is None or market.last_session < week.sessions[0] or not self.parameters.reveal_fills:
             return week.as_of
         return week.first_close
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The evidence that is stored already, and what a run may do to it."""
+
+    artifacts: Artifacts
+    floor: TradingFloor
+
+    def stored(self, asset: str, week: str) -> pd.DataFrame | None:
+        """A week's frame, if there is one."""
+        return self.artifacts.read(asset, [week]) if self.artifacts.has(asset, week) else None
+
+    def kept(self, asset: str, week: str) -> pd.DataFrame | None:
+        """A week's frame, if the week was traded on it: then it is not made again."""
+        return self.stored(asset, week) if self.floor.keeps(asset, week) else None
+
+    def may_stand_in(self, context: dg.AssetExecutionContext) -> bool:
+        """Whether the run is the one that trades: its report must be written, whatever failed."""
+        return not read_only(self.floor.facts(context))

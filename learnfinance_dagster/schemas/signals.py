@@ -157,8 +157,8 @@ class StateFeatures(ArtifactFrame):
     symbol: Series[str] = pa.Field(description="name")
     news_sentiment: Series[float] = pa.Field(ge=-1, le=1, nullable=True, description="`news_sentiment.sentiment`")
     insufficient_news: Series[float] = pa.Field(isin=[0.0, 1.0], description="1: fewer than three articles")
-    news_not_fetched: Series[float] = pa.Field(
-        ge=0, le=1, description="share of the week's seven news days that were not fetched"
+    news_unknown: Series[float] = pa.Field(
+        ge=0, le=1, description="share of the week's seven news days that were not fetched; 1 where scoring failed"
     )
     gross_margin: Series[float] = pa.Field(nullable=True, description="`fundamentals.gross_margin_ttm`")
     operating_margin: Series[float] = pa.Field(nullable=True, description="`fundamentals.operating_margin_ttm`")

@@ -4,7 +4,7 @@ from learnfinance_dagster.schemas.signals import TechnicalFeatures
 from learnfinance_dagster.signals.signal import Signal
 from learnfinance_dagster.signals.state import FEATURES
 
-_NEWS = ("news_sentiment", "insufficient_news", "news_not_fetched")
+_NEWS = ("news_sentiment", "insufficient_news", "news_unknown")
 _RATIOS = tuple(name for name in FEATURES if name not in _NEWS)
 _PRICES = tuple(name for name in TechnicalFeatures.to_schema().columns if name not in {"week", "symbol"})
 

@@ -53,7 +53,7 @@ def fundamentals(filings: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         filings: columns of `schemas.market.Fundamentals`, or rows of any number of weeks of `schemas.signals.Filings`.
-            A name that a week's own evidence calls missing stays unknown that week, whatever later weeks found.
+            Of stored evidence each week reads its own rows: a source may have learned of an old filing later.
         points: week, symbol, today (New York date of the decision; what became public on that day is not known yet).
 
     Returns:
@@ -63,10 +63,14 @@ def fundamentals(filings: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
         DataError: as `filings.publications`; or a point has no day.
     """
     newest = max(points["today"].dropna(), default=date(1970, 1, 1))
-    rows = publications(filings[filings["symbol"].isin(points["symbol"].unique())], before=newest)
-    line = timeline(rows)
     why = _why_missing(filings, points)
-    at = np.where(why.isna(), line.before(points["symbol"], points["today"]), -1)
+    asked = points["symbol"]
+    if "week" in filings:
+        filings = filings.assign(symbol=filings["week"] + " " + filings["symbol"])
+        asked = points["week"] + " " + points["symbol"]
+    rows = publications(filings[filings["symbol"].isin(asked.unique())], before=newest)
+    line = timeline(rows)
+    at = np.where(why.isna(), line.before(asked, points["today"]), -1)
     events, of_point = np.unique(at, return_inverse=True)
     found = _of_events(rows, line.quarters[events]).iloc[of_point].reset_index(drop=True)
     found[["week", "symbol"]] = points[["week", "symbol"]].reset_index(drop=True).astype("str")

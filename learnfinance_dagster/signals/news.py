@@ -2,10 +2,15 @@
 
 import html
 import re
+from collections.abc import Sequence
+from datetime import date
 from html.entities import html5
 
 import numpy as np
 import pandas as pd
+
+from learnfinance_dagster.ports import Coverage, NewsAnswer
+from learnfinance_dagster.schemas.evidence import Articles, NewsCoverage
 
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 """With its semicolon only: HTML also knows `&LT` without, and would read AT&LTD as AT<D."""
@@ -97,3 +102,10 @@ def deduplicated(articles: pd.DataFrame) -> pd.DataFrame:
     said = first.assign(headline=first["headline"].str.casefold())
     kept = said.drop_duplicates(["symbol", "day", "headline"]).index
     return plain.loc[np.sort(kept.to_numpy())].reset_index(drop=True)
+
+
+def nothing_fetched(symbols: Sequence[str], days: Sequence[date], reason: str) -> NewsAnswer:
+    """The answer of a source that could not be asked: every day of every name, and why."""
+    pairs = [(day, symbol, Coverage.NOT_FETCHED.value, reason) for day in days for symbol in symbols]
+    coverage = pd.DataFrame(pairs, columns=list(NewsCoverage.to_schema().columns))
+    return NewsAnswer(Articles.empty(), NewsCoverage.validate(coverage))

@@ -18,6 +18,8 @@ DAYS_A_WEEK = 7
 DIGITS = 4
 NOT_FETCHED = Coverage.NOT_FETCHED.value
 COLUMNS = list(NewsSentiment.to_schema().columns)
+FAILED = "failed: "
+"""How the reason begins where there is only a stand-in, so that whoever reads it later can tell it from evidence."""
 WEIGHED = {"sentiment": "score", "confidence": "confidence"}
 """Column of the answer → what is averaged for it."""
 TOLD = ["headline", "publisher", "published_at", "url", "score", "label", "weight"]
@@ -64,7 +66,10 @@ def weekly_sentiment(
 
 
 def unscored(coverage: pd.DataFrame, reason: str, model: str) -> pd.DataFrame:
-    """The stand-in where scoring failed: every score is null and says why. Never a neutral number instead."""
+    """The stand-in where scoring failed: every score is null and says why. Never a neutral number instead.
+
+    `reason` begins with `FAILED`.
+    """
     table = _rows(coverage).assign(
         sentiment=np.nan,
         confidence=np.nan,

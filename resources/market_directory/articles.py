@@ -16,11 +16,14 @@ _json = json.JSONEncoder(ensure_ascii=False).encode
 """Made once: `json.dumps` would make one for every row."""
 
 
-def told(rows: pd.DataFrame, moments: Micros) -> tuple[pd.DataFrame, npt.NDArray[np.int64], tuple[str, ...]]:
+def told(
+    rows: pd.DataFrame, names: npt.NDArray, moments: Micros
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64], tuple[str, ...]]:
     """Clean rows, name them, and leave out what is empty or was there already.
 
     Args:
         rows: as in `news.parquet`.
+        names: what the house calls the name that each row is about.
         moments: their published_at.
 
     Returns:
@@ -29,18 +32,19 @@ def told(rows: pd.DataFrame, moments: Micros) -> tuple[pd.DataFrame, npt.NDArray
     """
     written = np.datetime_as_string(moments.astype("datetime64[us]"), unit="us", timezone="UTC").tolist()
     columns = [rows[name].to_numpy(dtype=object) for name in _COLUMNS if name != "published_at"]
+    lines = zip(names, written, *columns, strict=True)
     kept: list[tuple[str, str, str, int, str, str, str, str]] = []
     skipped: list[str] = []
     seen: set[str] = set()
-    for row, (moment, symbol, headline, summary, source) in enumerate(zip(written, *columns, strict=True)):
-        key, plain = _id(symbol, moment, headline, source), clean(headline)
+    for row, (name, moment, symbol, headline, summary, source) in enumerate(lines):
+        key, plain = _id(name, moment, headline, source), clean(headline)
         if not plain:
-            skipped.append(f"{symbol}: an article without a headline ({source}, {moment})")
+            skipped.append(f"{name}: an article without a headline ({source}, {moment})")
         elif key in seen:
-            skipped.append(f"{symbol}: an article that is in the file twice ({source}, {moment}, id {key})")
+            skipped.append(f"{name}: an article that is in the file twice ({source}, {moment}, id {key})")
         else:
             item = dict(zip(_COLUMNS, (moment, symbol, headline, summary, source), strict=True))
-            kept.append((symbol, moment, key, row, plain, clean(summary), source, _json(item)))
+            kept.append((name, moment, key, row, plain, clean(summary), source, _json(item)))
         seen.add(key)
     kept.sort()
     used = np.array([row for _, _, _, row, *_ in kept], dtype=np.int64)

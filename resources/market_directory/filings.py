@@ -9,6 +9,7 @@ import pandas as pd
 from learnfinance_dagster.ports import FilingsAnswer
 from learnfinance_dagster.schemas.market import Fundamentals
 from learnfinance_dagster.signals.filings import NOT_PUBLIC
+from learnfinance_dagster.symbols import normalise
 from resources.market_directory.days import days_of, new_york_day
 from resources.market_directory.groups import rows_by_name
 
@@ -20,7 +21,10 @@ NO_FILINGS = "this market has no filings"
 
 
 class DirectoryFilings:
-    """`ports.FilingsSource` over a frame in memory; rows that were not public yet may hold anything."""
+    """`ports.FilingsSource` over a frame in memory; rows that were not public yet may hold anything.
+
+    Names are normalised, those of the file as those that are asked.
+    """
 
     def __init__(self, name: str, filings: pd.DataFrame | None) -> None:
         """Sort the frame of `fundamentals.parquet`; None where there is none."""
@@ -29,7 +33,8 @@ class DirectoryFilings:
         frame = pd.DataFrame(columns=pd.Index(_DTYPES)) if filings is None else filings[list(_DTYPES)]
         public = days_of(frame["available_on"])
         order, self._rows = rows_by_name(frame["symbol"], public, days_of(frame["fiscal_date_ending"]))
-        self._filings = frame.take(order).astype(_DTYPES)
+        names = np.repeat(list(self._rows), [rows.stop - rows.start for rows in self._rows.values()])
+        self._filings = frame.take(order).assign(symbol=names).astype(_DTYPES)
         self._public = public[order]
 
     @property
@@ -42,7 +47,7 @@ class DirectoryFilings:
         today = new_york_day(known_at)
         missing: dict[str, str] = {}
         found = [np.empty(0, dtype=np.int64)]
-        for symbol in sorted(set(symbols)):
+        for symbol in sorted({normalise(symbol) for symbol in symbols}):
             rows = self._rows.get(symbol, slice(0, 0))
             public = rows.start + np.flatnonzero(self._public[rows] < today)
             found.append(public)

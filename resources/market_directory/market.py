@@ -34,7 +34,7 @@ class DirectoryMarket:
         self._membership = frames.membership
         if self._membership is not None:
             self._start, self._end = days_of(self._membership["start_date"]), days_of(self._membership["end_date"])
-        self._news = DirectoryNews(self.info.name, frames.news, frames.news_coverage)
+        self._news = DirectoryNews(self.info.name, frames.news, frames.news_coverage, frames.bars)
         self._statements = DirectoryFilings(self.info.name, frames.fundamentals)
 
     @classmethod

@@ -1,6 +1,6 @@
 """Which news days a market directory holds: a hole in its headlines is no day without news."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -10,11 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from learnfinance_dagster.ports import Coverage
+from learnfinance_dagster.symbols import normalise
 from resources.market_directory.days import Days, days_of
 
 Kinds = npt.NDArray[np.int64]
 """(D, N) of `Kind`, by day and name."""
 EVERY_NAME = "*"
+NEVER = np.datetime64("NaT", "D")
+"""Every comparison with it is false."""
 REACH = np.timedelta64(3, "D")
 """A weekend with its Monday off has no trading for three days; a longer silence of every name is a hole."""
 
@@ -29,6 +32,7 @@ class Kind(IntEnum):
     HOLE = 4
     PARTLY = 5
     NOT_YET = 6
+    UNKNOWN = 7
 
 
 _SAYS = {
@@ -39,6 +43,7 @@ _SAYS = {
     Kind.HOLE: (Coverage.NOT_FETCHED, "the directory holds no news of that day"),
     Kind.PARTLY: (Coverage.NOT_FETCHED, "the directory holds only part of that day's news"),
     Kind.NOT_YET: (Coverage.NOT_FETCHED, "the directory held no news of this name until that day"),
+    Kind.UNKNOWN: (Coverage.NOT_FETCHED, "the market does not know this name"),
 }
 _STATES = pd.Index([state.value for state, _ in _SAYS.values()], dtype="str")
 _REASONS = pd.Index([reason for _, reason in _SAYS.values()], dtype="str")
@@ -63,20 +68,34 @@ class Nothing:
 class Declared:
     """`news_coverage.parquet` says it."""
 
-    def __init__(self, spans: pd.DataFrame) -> None:
-        """Take the spans by name."""
+    def __init__(
+        self, spans: pd.DataFrame, first: Mapping[str, np.datetime64], traded: Mapping[str, np.datetime64]
+    ) -> None:
+        """Take the spans by normalised name.
+
+        Args:
+            spans: symbol, first_day, last_day.
+            first: name → news day of its first headline.
+            traded: name → session of its first bar.
+        """
+        self._first, self._traded = first, traded
         self._spans: dict[str, list[tuple[np.datetime64, np.datetime64]]] = {}
-        for name, first, last in zip(
-            spans["symbol"], days_of(spans["first_day"]), days_of(spans["last_day"]), strict=True
-        ):
-            self._spans.setdefault(name, []).append((first, last))
+        starts, stops = days_of(spans["first_day"]), days_of(spans["last_day"])
+        for name, start, stop in zip(spans["symbol"], starts, stops, strict=True):
+            self._spans.setdefault(normalise(name), []).append((start, stop))
 
     def kinds(self, days: Days, names: Sequence[str]) -> Kinds:
-        """Held: inside a span of the name, or of every name."""
-        held = np.tile(self._inside(EVERY_NAME, days)[:, None], len(names))
+        """Held: inside a span of the name; or of every name, and the market knows the name.
+
+        It knows a name from its first bar or headline on: what comes later in the file says nothing about that day.
+        """
+        every = np.tile(self._inside(EVERY_NAME, days)[:, None], len(names))
+        own = np.zeros_like(every)
         for column, name in enumerate(names):
-            held[:, column] |= self._inside(name, days)
-        return np.where(held, Kind.NO_ARTICLES, Kind.HOLE)
+            own[:, column] = self._inside(name, days)
+        ends = days[:, None]  # a day is over before its own session trades
+        known = (_of(self._first, names) <= ends) | (_of(self._traded, names) < ends)
+        return np.where(own | (every & known), Kind.NO_ARTICLES, np.where(every, Kind.UNKNOWN, Kind.HOLE))
 
     def _inside(self, name: str, days: Days) -> npt.NDArray[np.bool_]:
         inside = np.zeros(len(days), dtype=bool)
@@ -96,12 +115,15 @@ class Inferred:
 
     def kinds(self, days: Days, names: Sequence[str]) -> Kinds:
         """Held: some name was written about in the four days up to and including it, and this name by then."""
-        never = np.datetime64("NaT", "D")
-        latest = np.append(self.written, never)[np.searchsorted(self.written, days, side="right") - 1]
+        latest = np.append(self.written, NEVER)[np.searchsorted(self.written, days, side="right") - 1]
         alive = days - latest <= REACH  # false where there is no latest: NaT compares false
-        first = np.array([self.first.get(name, never) for name in names], dtype="datetime64[D]")
-        known = first <= days[:, None]
+        known = _of(self.first, names) <= days[:, None]
         return np.where(alive[:, None], np.where(known, Kind.NO_ARTICLES, Kind.NOT_YET), Kind.HOLE)
+
+
+def _of(days: Mapping[str, np.datetime64], names: Sequence[str]) -> Days:
+    """(N,) the day of each name, or never."""
+    return np.array([days.get(name, NEVER) for name in names], dtype="datetime64[D]")
 
 
 def coverage(

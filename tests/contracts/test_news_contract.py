@@ -152,11 +152,11 @@ def test_what_is_covered_is_covered_where_the_source_reaches_that_far(source):
     assert states == {Coverage.ARTICLES, Coverage.NO_ARTICLES}
 
 
-def test_articles_are_sorted_and_each_counts_once_for_a_name(source):
+def test_articles_are_sorted_and_each_counts_once_for_a_name_and_a_day(source):
     articles = ask(source).articles
     keys = ["symbol", "published_at", "article_id"]
     pd.testing.assert_frame_equal(articles, articles.sort_values(keys, ignore_index=True))
-    assert not articles.duplicated(["symbol", "article_id"]).any()
+    assert not articles.duplicated(["symbol", "day", "article_id"]).any()
 
 
 @pytest.mark.parametrize("known_at", MOMENTS)

@@ -21,6 +21,7 @@ SIGNALS = (
     "daily_sentiment",
     "sentiment_gaps",
 )
+NEWS = ("news_articles", "news_coverage", "news_sentiment", "daily_sentiment", "sentiment_gaps")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def monday(traded):
 def test_every_signal_of_a_monday_is_stored_and_fits_its_schema(monday):
     for name, frame in monday.items():
         FRAMES[name].validate(frame)
-    assert all(len(monday[name]) for name in SIGNALS if name != "sentiment_gaps")
+    assert all(len(monday[name]) for name in SIGNALS)
 
 
 def test_every_name_of_the_universe_has_a_row_in_every_signal(traded, monday):
@@ -48,9 +49,11 @@ def test_articles_are_of_the_seven_news_days_before_the_decision(traded, monday)
     assert (monday["news_articles"]["published_at"] <= week.as_of).all()
 
 
-def test_the_practice_market_has_news_for_every_day_and_no_gaps(monday):
-    assert set(monday["news_coverage"]["state"]) == {"articles", "no_articles"}
-    assert len(monday["sentiment_gaps"]) == 0
+def test_the_practice_market_has_news_for_every_day_of_every_name_that_it_knows(monday):
+    coverage = monday["news_coverage"]
+    unknown = coverage[coverage["reason"] == "the market does not know this name"]
+    assert set(coverage.drop(unknown.index)["state"]) == {"articles", "no_articles"}
+    assert set(monday["sentiment_gaps"]["symbol"]) == set(unknown["symbol"]) == {"FOXA"}, "a holding without bars"
 
 
 def test_a_name_without_an_article_has_no_score_instead_of_a_neutral_one(monday):
@@ -131,11 +134,66 @@ def test_accounts_that_read_no_news_trade_although_the_model_fails(speechless):
     assert (house.root / "outbox" / "weekly-2021-06-07.html").exists()
 
 
-def test_a_back_fill_fails_on_a_model_that_fails_and_keeps_what_was_there(traded, build_house, tmp_path):
-    house = build_house(traded.house).with_settings(sentiment="finbert", finbert=FinbertParameters(model=str(tmp_path)))
+@pytest.fixture
+def untraded(build_house, tmp_path):
+    """A house with the signals of a week that nobody traded, and the same house with a model that fails."""
+    house = build_house()
+    assert house.run_range(("2021-05-24", "2021-05-31"), ["halal_universe", *NEWS]).success
+    return house, house.with_settings(sentiment="finbert", finbert=FinbertParameters(model=str(tmp_path)))
+
+
+def test_a_back_fill_fails_on_a_model_that_fails_and_keeps_what_was_there(untraded):
+    house, broken = untraded
     before = house.files("artifacts/news_sentiment")
-    assert not house.run_range(("2021-06-07", "2021-06-14"), ["news_sentiment"]).success
+    assert not broken.run_range(("2021-05-24", "2021-05-31"), ["news_sentiment"]).success
+    assert not broken.run("research", "2021-05-31", select=["news_sentiment"]).success
+    back_fill = {"dagster/backfill": "abcdefgh"}
+    assert not broken.run("monday", "2021-05-31", select=["news_sentiment"], tags=back_fill).success
     assert house.files("artifacts/news_sentiment") == before
+
+
+def test_a_key_that_is_gone_does_not_wipe_what_was_fetched_with_it(untraded, monkeypatch):
+    monkeypatch.delenv("ALPACA_API_KEY", raising=False)
+    house, _ = untraded
+    week, kept = "2021-05-31", ("news_articles", "news_coverage", "daily_sentiment")
+    before = {name: house.read(name, week).assign(reason="") for name in kept}
+    keyless = house.with_settings(news="alpaca", fundamentals="edgar")
+    for job in ("research", "monday"):
+        assert keyless.run(job, week, select=list(NEWS)).success
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(house.read(name, week).assign(reason=""), frame, obj=name)
+
+
+def test_statements_are_not_wiped_by_a_source_that_gives_none(untraded):
+    house, _ = untraded
+    week = "2021-05-31"
+    assert house.run("research", week, select=["filings"]).success
+    before = house.read("filings", week)
+    assert (before["missing"] == "").any()
+    assert house.with_settings(fundamentals="edgar").run("research", week, select=["filings"]).success
+    pd.testing.assert_frame_equal(house.read("filings", week), before)
+
+
+def test_a_damaged_archive_of_news_costs_neither_the_orders_nor_the_report(build_house, monkeypatch):
+    """D32: what failed beside the orders must not cost the mail that tells of it."""
+    monkeypatch.setenv("ALPACA_API_KEY", "some-key")
+    monkeypatch.setenv("ALPACA_API_SECRET", "some-secret")
+    house = build_house().with_settings(news="alpaca")
+    house.root.mkdir(parents=True, exist_ok=True)
+    (house.root / "news.sqlite").write_bytes(b"no database at all, but long enough to be taken for one" * 40)
+    went = house.run("monday", "2021-06-07", select=None)
+    assert house.read("hrp_submission", "2021-06-07").accepted
+    assert not went.checks["news_coverage"][0]
+    assert any("news.sqlite" in told for told in house.read("weekly_report", "2021-06-07").evidence.failures)
+
+
+def test_a_traded_week_shows_the_stand_in_that_it_was_traded_on_after_the_model_is_mended(speechless):
+    """The check turned green and the metadata told of nine scores, while the stand-in was still what is stored."""
+    house, _ = speechless
+    mended = house.with_settings(sentiment="vader").run("monday", "2021-06-07")
+    assert not mended.checks["news_sentiment"][0]
+    assert house.read("news_sentiment", "2021-06-07")["sentiment"].isna().all()
+    assert mended.metadata["news_sentiment"]["scored"].value == 0
 
 
 def test_the_signals_of_a_traded_week_stay_although_settings_change(traded, build_house):

@@ -50,6 +50,14 @@ def read(thing, symbols=("AAPL", "MSFT"), day=FIRST, now=NOW):
     return list(articles_of(thing, symbols, day, now))
 
 
+def told(skips):
+    return [f"{each.symbol}: {each.reason}" for each in skips]
+
+
+def states(answer):
+    return answer.coverage.set_index(["symbol"])[["state", "reason"]].T.to_dict("list")
+
+
 def test_the_question_is_put_as_alpacas_own_client_puts_it(vendor):
     vendor.answers(NEWS, Reply({"news": [], "next_page_token": None}))
     fetcher(vendor.url).page(Batch("", ("AAPL", "META"), (FIRST,)), None, NOW)
@@ -201,6 +209,76 @@ def test_the_last_second_of_a_news_day_belongs_to_it(ask, at, day):
     assert answer.skipped == ()
 
 
+MALFORMED = {
+    "no symbols": {"symbols": None},
+    "symbols as objects": {"symbols": [{"symbol": "AAPL"}]},
+    "symbols with a prefix": {"symbols": ["NASDAQ:AAPL"]},
+    "no dates": {"created_at": None, "updated_at": None},
+    "dates as numbers": {"created_at": 1715169600, "updated_at": 1715169600},
+    "no headlines": {"headline": None},
+}
+
+
+@pytest.mark.parametrize("change", MALFORMED.values(), ids=MALFORMED)
+def test_a_page_of_which_no_item_can_be_read_does_not_become_a_day_without_articles(vendor, ask, tmp_path, change):
+    """A vendor that renames a field left days covered for good as `no_articles`."""
+    page = {"news": [item(n, noon(FIRST, n), "AAPL") | change for n in range(50)], "next_page_token": None}
+    vendor.answers(NEWS, Reply(page))
+    source = archived(vendor.url, tmp_path / "news.sqlite")
+    (state, reason) = states(source.articles(["AAPL"], FIRST, FIRST, NOW))["AAPL"]
+    assert state == "not_fetched"
+    assert "no item of a page can be read" in reason
+    assert states(ask([item(n, noon(FIRST, n), "AAPL") for n in range(50)])) == {"AAPL": ["articles", ""]}
+
+
+@pytest.mark.parametrize("count", [0, 50])
+def test_a_page_that_does_not_say_whether_another_one_follows_is_not_taken_for_the_last(vendor, tmp_path, count):
+    vendor.answers(NEWS, Reply({"news": [item(n, noon(FIRST, n), "AAPL") for n in range(count)]}))
+    answer = archived(vendor.url, tmp_path / "news.sqlite").articles(["AAPL", "MSFT"], FIRST, FIRST, NOW)
+    assert states(answer) == dict.fromkeys(("AAPL", "MSFT"), ["not_fetched", "Alpaca's answer is no page of news"])
+
+
+def test_an_article_that_cannot_be_dated_does_not_let_its_name_count_as_covered(vendor, ask, tmp_path):
+    page = [item(1, noon(FIRST), "AAPL", "MSFT"), item(2, noon(FIRST), "AAPL", updated_at="soon")]
+    vendor.answers(NEWS, Reply({"news": page, "next_page_token": None}))
+    source = archived(vendor.url, tmp_path / "news.sqlite")
+    for _ in range(2):
+        answer = source.articles(["AAPL", "MSFT"], FIRST, FIRST, NOW)
+        assert states(answer) == {
+            "AAPL": ["not_fetched", "an article could not be dated"],
+            "MSFT": ["articles", ""],
+        }
+        assert answer.skipped == ("AAPL: an article without a date (id 2)",)
+    assert [seen.query["symbols"] for seen in vendor.seen] == ["AAPL,MSFT", "AAPL"]
+    mended = ask([item(1, noon(FIRST), "AAPL", "MSFT"), item(2, noon(FIRST), "AAPL")], ["AAPL", "MSFT"])
+    assert states(mended) == {"AAPL": ["articles", ""], "MSFT": ["articles", ""]}
+    assert mended.skipped == ()
+
+
+def test_an_undated_article_of_a_page_before_the_back_fill_was_interrupted_is_not_forgotten(vendor, tmp_path):
+    undated = item(2, noon(FIRST), "AAPL", created_at=None, updated_at=None)
+    pages = [
+        Reply({"news": [item(1, noon(FIRST, 9), "AAPL", "MSFT"), undated], "next_page_token": "second"}),
+        Reply({}, status=500),
+        Reply({"news": [item(3, noon(FIRST), "MSFT")], "next_page_token": None}),
+    ]
+    vendor.answers(NEWS, *pages)
+    source = archived(vendor.url, tmp_path / "news.sqlite")
+    source.articles(["AAPL", "MSFT"], FIRST, FIRST, NOW)
+    answer = source.articles(["AAPL", "MSFT"], FIRST, FIRST, NOW)
+    assert [seen.query.get("page_token") for seen in vendor.seen] == [None, "second", "second"]
+    assert states(answer)["AAPL"] == ["not_fetched", "an article could not be dated"]
+    assert states(answer)["MSFT"] == ["articles", ""]
+
+
+def test_one_item_that_cannot_be_read_among_others_is_told_and_costs_nothing(vendor, tmp_path):
+    page = {"news": [item(1, noon(FIRST), "AAPL"), {"id": 2}], "next_page_token": None}
+    vendor.answers(NEWS, Reply(page))
+    answer = archived(vendor.url, tmp_path / "news.sqlite").articles(["AAPL", "MSFT"], FIRST, FIRST, NOW)
+    assert states(answer) == {"AAPL": ["articles", ""], "MSFT": ["no_articles", ""]}
+    assert answer.skipped == ("?: an item without a list of symbols (id 2)",)
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -218,17 +296,19 @@ def test_the_last_second_of_a_news_day_belongs_to_it(ask, at, day):
     ],
 )
 def test_an_item_that_cannot_be_used_is_told_with_its_reason(change, why):
-    assert read(PLAIN | change) == [Skip("AAPL", f"{why} (id 7)"), Skip("MSFT", f"{why} (id 7)")]
+    found = read(PLAIN | change)
+    assert [(each.symbol, each.reason) for each in found] == [("AAPL", f"{why} (id 7)"), ("MSFT", f"{why} (id 7)")]
+    assert {each.undated for each in found} == {why == "an article without a date"}
 
 
 @pytest.mark.parametrize("symbols", ["AAPL", None, 7, {"AAPL": 1}])
 def test_symbols_that_are_no_list_are_told(symbols):
-    assert read(PLAIN | {"symbols": symbols}) == [Skip("?", "an item without a list of symbols (id 7)")]
+    assert told(read(PLAIN | {"symbols": symbols})) == ["?: an item without a list of symbols (id 7)"]
 
 
 @pytest.mark.parametrize("symbols", [[], ["NVDA"], [None, 7, ["AAPL"]]])
 def test_an_item_about_nobody_asked_for_is_told(symbols):
-    assert read(PLAIN | {"symbols": symbols}) == [Skip("?", "an article about none of the asked names (id 7)")]
+    assert told(read(PLAIN | {"symbols": symbols})) == ["?: an article about none of the asked names (id 7)"]
 
 
 @pytest.mark.parametrize("thing", [None, 7, "news", [], [PLAIN], True])

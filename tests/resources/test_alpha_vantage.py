@@ -1,7 +1,9 @@
 import json
 import logging
 import math
+import random
 import sqlite3
+import zlib
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vendor_server import Reply, VendorServer
 
-from learnfinance_dagster.errors import DataError, LearnFinanceError
+from learnfinance_dagster.errors import ConfigurationError, DataError, LearnFinanceError, TransientError
 from learnfinance_dagster.schemas.market import Fundamentals
 from resources.filings.alpha_vantage import AGAIN, AlphaVantageFilings
 from resources.filings.alpha_vantage_parse import FUNCTIONS, amount, published, quarter_items, reports
@@ -330,6 +332,64 @@ def test_what_the_vendor_corrects_later_is_a_later_row(source, vendor, clock):
     assert history["net_income"].tolist() == [200, 150]
     assert [str(day) for day in history["available_on"]] == ["2025-10-30", "2026-02-02"]
     assert source.filings(["AAPL"], NOW).filings.equals(before)
+
+
+def test_a_damaged_archive_is_for_a_person_who_is_told_which_file_to_delete(source, tmp_path):
+    path = tmp_path / "alpha_vantage.sqlite"
+    source.filings(["AAPL"], NOW)
+    path.write_bytes(b"these are somebody's holiday plans, and no database" * 400)
+    with pytest.raises(ConfigurationError, match=r"alpha_vantage\.sqlite is damaged .*: delete it"):
+        source.filings(["AAPL"], NOW)
+
+
+def test_an_archive_whose_pages_are_torn_is_for_a_person(source, tmp_path):
+    path = tmp_path / "alpha_vantage.sqlite"
+    source.filings(["AAPL"], NOW)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    with pytest.raises(ConfigurationError, match=r"alpha_vantage\.sqlite is damaged .*: delete it"):
+        source.filings(["AAPL"], NOW)
+
+
+@pytest.mark.parametrize("body", [b"no pack", zlib.compress(b"no JSON"), zlib.compress(b"\xff"), 7])
+def test_an_answer_in_the_archive_that_cannot_be_unpacked_is_for_a_person(source, tmp_path, body):
+    path = tmp_path / "alpha_vantage.sqlite"
+    source.filings(["AAPL"], NOW)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE answers SET body = ?", (body,))
+    with pytest.raises(ConfigurationError, match=r"alpha_vantage\.sqlite is damaged .*: delete it"):
+        source.filings(["AAPL"], NOW)
+
+
+def test_an_archive_that_another_process_holds_is_tried_again_later(tmp_path, monkeypatch):
+    monkeypatch.setattr("resources.filings.archive.WAIT", 0.01)
+    path = tmp_path / "alpha_vantage.sqlite"
+    Archive(path).use_up(NOW.date(), 1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(TransientError, match=r"alpha_vantage\.sqlite: .*locked"):
+            Archive(path).spend(NOW.date(), 25)
+
+
+def test_a_full_disk_is_for_a_person(tmp_path, monkeypatch):
+    path, real = tmp_path / "alpha_vantage.sqlite", sqlite3.connect
+    Archive(path).use_up(NOW.date(), 1)
+
+    def cramped(*args, **options):
+        connection = real(*args, **options)
+        connection.execute("PRAGMA max_page_count = 1")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", cramped)
+    with pytest.raises(ConfigurationError, match=r"alpha_vantage\.sqlite: .*full"):
+        Archive(path).keep("AAPL", 1, INCOME, NOW.date(), [random.Random(0).random() for _ in range(9999)])  # noqa: S311  no secret
+
+
+def test_a_place_where_no_file_can_be_is_for_a_person(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "alpha_vantage.sqlite", tmp_path):
+        with pytest.raises(ConfigurationError, match="the archive of filings"):
+            Archive(path).calls(NOW.date())
 
 
 # --- twenty-five calls a day ----------------------------------------------------------------------------------------

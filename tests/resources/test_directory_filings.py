@@ -87,6 +87,24 @@ def test_a_name_without_filings_is_missing_with_the_reason_and_others_are_not():
     assert answer.filings["symbol"].tolist() == ["AAPL"]
 
 
+@pytest.mark.parametrize("asked", [["META"], ["FB"], ["fb", " Meta"]])
+def test_the_statements_of_a_name_that_the_file_knows_by_its_old_ticker_are_not_missing(asked):
+    """Symptom: the universe says META, the file FB, and the name had "no filing was public"."""
+    newer, newest = QUARTER + timedelta(days=91), PUBLIC + timedelta(days=91)
+    wire = source(filings(("META", newer, newest), ("GOOG", QUARTER, PUBLIC), ("FB", QUARTER, PUBLIC)))
+    answer = wire.filings(asked, LATE)
+    assert answer.missing == {}
+    assert answer.filings[KEY].to_numpy().tolist() == [["META", QUARTER, PUBLIC], ["META", newer, newest]]
+    assert answer.filings.dtypes.equals(ONE.dtypes)
+    assert wire.filings(asked, decision_time(PUBLIC)).missing == {"META": "no filing was public"}
+
+
+def test_a_name_asked_in_lower_case_is_not_a_name_without_statements():
+    """Symptom: `aapl` was missing while AAPL was there."""
+    assert_same(source(ONE).filings(["aapl"], LATE), source(ONE).filings(["AAPL"], LATE))
+    assert len(source(ONE).filings(["aapl"], LATE).filings) == 1
+
+
 def test_a_market_without_a_file_of_statements_says_so_of_every_name():
     answer = source(None).filings(["AAPL", "MSFT"], LATE)
     assert answer.missing == dict.fromkeys(["AAPL", "MSFT"], "this market has no filings")

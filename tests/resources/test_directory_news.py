@@ -34,8 +34,16 @@ def spans(*rows):
     return pd.DataFrame(list(rows), columns=["symbol", "first_day", "last_day"]).astype({"symbol": "str"})
 
 
-def source(frame, covered=None) -> NewsSource:
-    return DirectoryNews("mine", frame, covered)
+def bars(*rows):
+    """Rows of (symbol, session): no other columns of bars are read here."""
+    return pd.DataFrame(list(rows), columns=["symbol", "date"]).astype({"symbol": "str", "date": "object"})
+
+
+TRADED = bars(*((name, date(2019, 1, 2)) for name in ("AAPL", "FB", "MSFT", "NVDA")))
+
+
+def source(frame, covered=None, traded=TRADED) -> NewsSource:
+    return DirectoryNews("mine", frame, covered, traded)
 
 
 def states(answer):
@@ -164,6 +172,65 @@ def test_spans_of_a_name_and_of_every_name_add_up():
     assert held == {(3, "AAPL"), (3, "MSFT"), (4, "AAPL"), (6, "AAPL")}
 
 
+@pytest.mark.parametrize("asked", ["META", "FB", "fb", " Meta "])
+@pytest.mark.parametrize("covered", [spans(("*", TUESDAY, MONDAY)), spans(("FB", TUESDAY, MONDAY)), None])
+def test_the_headlines_of_a_name_that_the_file_knows_by_its_old_ticker_are_not_no_articles(asked, covered):
+    """Symptom: the universe says META, the file FB, and a day with a headline read "no articles"."""
+    rows = news(("2020-03-04 14:00", "FB", "old"), ("2020-03-05 14:00", "META", "new"), ("2020-03-04 15:00", "AAPL"))
+    answer = week_of_news(source(rows, covered), [asked])
+    assert answer.articles[["symbol", "headline"]].to_numpy().tolist() == [["META", "old"], ["META", "new"]]
+    assert [json.loads(raw)["symbol"] for raw in answer.articles["raw"]] == ["FB", "META"]
+    assert {key for key, state in states(answer).items() if state == "articles"} == {
+        (date(2020, 3, 5), "META"),
+        (date(2020, 3, 6), "META"),
+    }
+    assert set(answer.coverage["symbol"]) == {"META"}
+    assert (set(answer.coverage["state"]) == {"articles", "no_articles"}) == (covered is not None)
+
+
+def test_the_old_and_the_new_ticker_are_one_name_with_one_row_for_a_day():
+    row = ("2020-03-04 14:00", "FB", "words")
+    wire = source(news(row, ("2020-03-04 14:00", "META", "words")), spans(("META", TUESDAY, MONDAY)))
+    answer = week_of_news(wire, ["META", "FB", "BKNG", "PCLN"])
+    assert len(answer.coverage) == 14
+    assert not answer.coverage.duplicated(["day", "symbol"]).any()
+    assert len(answer.articles) == 1
+    assert "META: an article that is in the file twice" in answer.skipped[0]
+
+
+def test_a_name_asked_in_lower_case_is_not_a_name_without_articles():
+    """Symptom: `aapl` had no articles under a span of every name, while AAPL had some."""
+    wire = source(news(("2020-03-04 14:00", "AAPL")), spans(("*", TUESDAY, MONDAY)))
+    assert_same(week_of_news(wire, ["aapl"]), week_of_news(wire, ["AAPL"]))
+    assert len(week_of_news(wire, ["aapl"]).articles) == 1
+
+
+def test_a_name_that_the_market_does_not_know_is_not_a_name_without_articles():
+    """Symptom: ZZZZ, which no file of the folder names, had "no articles" under a span of every name."""
+    covered = spans(("*", TUESDAY, MONDAY), ("OWN", TUESDAY, MONDAY))
+    answer = week_of_news(source(news(("2020-03-04 14:00", "NEWS")), covered), ["AAPL", "NEWS", "OWN", "ZZZZ"])
+    told = {name: rows["state"].tolist() for name, rows in answer.coverage.groupby("symbol")}
+    assert told == {
+        "AAPL": ["no_articles"] * 7,
+        "NEWS": ["not_fetched"] * 2 + ["articles"] + ["no_articles"] * 4,
+        "OWN": ["no_articles"] * 7,
+        "ZZZZ": ["not_fetched"] * 7,
+    }
+    assert reasons(answer) == {"", "the market does not know this name"}
+
+
+def test_the_market_knows_a_name_by_its_bars_under_its_old_ticker_too():
+    wire = source(news(), spans(("*", TUESDAY, MONDAY)), bars(("FB", date(2012, 5, 18))))
+    assert set(week_of_news(wire, ["META"]).coverage["state"]) == {"no_articles"}
+
+
+def test_bars_that_come_later_do_not_make_a_name_known_before():
+    """Else a day that was "not fetched" at its decision would read "no articles" in a longer file."""
+    listed = bars(("AAPL", date(2020, 3, 6)), ("AAPL", date(2020, 3, 5)), ("AAPL", date(2020, 3, 9)))
+    answer = week_of_news(source(news(), spans(("*", TUESDAY, MONDAY)), listed))
+    assert answer.coverage["state"].tolist() == ["not_fetched"] * 3 + ["no_articles"] * 4
+
+
 def test_a_market_without_a_news_file_has_fetched_nothing():
     answer = week_of_news(source(None))
     assert reasons(answer) == {"this market has no news"}
@@ -249,14 +316,15 @@ def test_a_question_about_no_days_is_answered_with_nothing():
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 MOMENTS = st.integers(0, 40 * 24 * 2).map(lambda half_hours: START + timedelta(minutes=30 * half_hours))
-NAMES = st.sampled_from(["AAPL", "MSFT", "NVDA"])
+NAMES = st.sampled_from(["AAPL", "FB", "META", "MSFT", "NVDA"])
 ROWS = st.tuples(MOMENTS, NAMES, st.sampled_from(["up", "down", "<br>", "A &amp; B"]), st.just(""), st.just("wire"))
 DAYS = st.integers(-3, 45).map(lambda n: date(2020, 1, 1) + timedelta(days=n))
 SPANS = st.tuples(st.sampled_from(["*", "AAPL", "NVDA"]), DAYS, DAYS)
+BARS = st.lists(st.tuples(st.sampled_from(["AAPL", "MSFT", "NVDA", "FB"]), DAYS), max_size=6)
 
 
 def ask(wire, known_at):
-    return wire.articles(["AAPL", "MSFT", "ZZZ"], date(2019, 12, 25), date(2020, 2, 15), known_at)
+    return wire.articles(["AAPL", "META", "MSFT", "ZZZ"], date(2019, 12, 25), date(2020, 2, 15), known_at)
 
 
 @settings(max_examples=60, deadline=None)
@@ -266,18 +334,20 @@ def ask(wire, known_at):
     known_at=MOMENTS,
     garbage=st.lists(st.tuples(MOMENTS, NAMES, st.just("garbage"), st.just(""), st.just("?")), max_size=8),
     keep=st.booleans(),
+    traded=BARS,
 )
-def test_rows_after_known_at_may_be_missing_or_garbled_or_others(rows, covered, known_at, garbage, keep):
+def test_rows_after_known_at_may_be_missing_or_garbled_or_others(rows, covered, known_at, garbage, keep, traded):
     past = [row for row in rows if row[0] <= known_at]
     spoilt = [(row[0], "MSFT", "POISON", "POISON", "POISON") for row in rows if row[0] > known_at and keep]
     later = [(row[0] + (known_at - START) + timedelta(minutes=1), *row[1:]) for row in garbage]
     last = last_whole_news_day(known_at)
     told = None if covered is None else spans(*covered)
     clipped = None if covered is None else spans(*((s, a, min(b, last)) for s, a, b in covered if a <= last))
-    truth = ask(source(news(*rows), told), known_at)
+    closed = bars(*(row for row in traded if row[1] < known_at.date()))
+    truth = ask(source(news(*rows), told, bars(*traded)), known_at)
     assert (truth.articles["published_at"] <= known_at).all()
-    assert_same(truth, ask(source(news(*past, *spoilt, *later), told), known_at))
-    assert_same(truth, ask(source(news(*past), clipped), known_at))
+    assert_same(truth, ask(source(news(*past, *spoilt, *later), told, bars(*traded)), known_at))
+    assert_same(truth, ask(source(news(*past), clipped, closed), known_at))
 
 
 @settings(max_examples=60, deadline=None)
@@ -285,9 +355,10 @@ def test_rows_after_known_at_may_be_missing_or_garbled_or_others(rows, covered, 
     rows=st.lists(ROWS, max_size=25),
     covered=st.none() | st.lists(SPANS, max_size=4),
     moments=st.tuples(MOMENTS, MOMENTS),
+    traded=BARS,
 )
-def test_what_was_said_of_a_day_that_was_over_is_never_taken_back(rows, covered, moments):
-    wire = source(news(*rows), None if covered is None else spans(*covered))
+def test_what_was_said_of_a_day_that_was_over_is_never_taken_back(rows, covered, moments, traded):
+    wire = source(news(*rows), None if covered is None else spans(*covered), bars(*traded))
     before, after = (ask(wire, moment) for moment in sorted(moments))
     is_over = before.coverage["day"] <= last_whole_news_day(min(moments))
     pd.testing.assert_frame_equal(before.coverage[is_over], after.coverage[is_over])

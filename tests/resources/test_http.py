@@ -1,9 +1,11 @@
 import gzip
+import html
 import json
 import logging
 import traceback
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import quote, quote_plus
 
 import pytest
 from vendor_server import Reply, VendorServer
@@ -218,6 +220,46 @@ def test_no_error_and_no_log_tells_a_secret(vendor, fault, caplog):
     assert vendor.seen[0].query["apikey"] == vendor.seen[0].headers["x-secret"] == CANARY
     assert "canary" not in told(failed.value) + caplog.text
     assert failed.value.__context__ is None
+
+
+ODD = 'SK/canary+def=12"34\\x'
+SPELLINGS = {
+    "as it is": str,
+    "lower case": str.lower,
+    "upper case": str.upper,
+    "JSON": lambda key: json.dumps(key)[1:-1],
+    "JSON with escaped slashes": lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
+    "JSON in numbers": lambda key: "".join(f"\\u{ord(letter):04X}" for letter in key),
+    "JSON in JSON, lower case": lambda key: json.dumps(key.lower())[1:-1],
+    "an address": lambda key: quote(key, safe=""),
+    "an address, lower case": lambda key: quote(key, safe="").lower(),
+    "an address with its slashes": quote,
+    "a form": quote_plus,
+    "HTML": html.escape,
+}
+
+
+@pytest.mark.parametrize("key", [CANARY, ODD], ids=["plain", "odd"])
+@pytest.mark.parametrize("spelled", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_key_that_is_echoed_in_another_spelling_is_not_told(vendor, spelled, key):
+    vendor.answers("/query", Reply(f"bad key {spelled(key)}, go away".encode(), status=400))
+    with pytest.raises(RefusedError, match=r"bad key \*\*\*, go away") as refused:
+        get_json(patient(), f"{vendor.url}/query", {"apikey": key})
+    assert spelled(key) not in told(refused.value)
+
+
+@pytest.mark.parametrize("key", ["PLAINCANARY987", CANARY])
+def test_a_redirect_whose_host_echoes_the_key_does_not_tell_it(vendor, key):
+    vendor.answers("/query", Reply(status=302, headers={"Location": f"http://{key}.example/"}))
+    with pytest.raises(RefusedError, match=r"sends on to \*\*\*\.example \(302\)") as refused:
+        get_json(patient(), f"{vendor.url}/query", {"apikey": key})
+    assert "canary" not in told(refused.value).lower()
+
+
+def test_a_redirect_to_an_address_that_cannot_be_read_is_a_refusal(vendor):
+    vendor.answers("/x", Reply(status=302, headers={"Location": "http://[::1/"}))
+    with pytest.raises(RefusedError, match="sends on to an address that cannot be read"):
+        get_json(patient(), f"{vendor.url}/x")
 
 
 def test_no_secret_is_told_where_nobody_listens(caplog):

@@ -16,13 +16,14 @@ import pytest
 from alpaca_scene import FIRST, KEY, LAST, NAMES, NEWS, NOW, SECRET, Alpaca, archived, busy_week, item, noon, whole_week
 from vendor_server import Reply, VendorServer
 
-from learnfinance_dagster.calendar import KOLKATA, NEW_YORK, news_day
+from learnfinance_dagster.calendar import KOLKATA, NEW_YORK, decision_time, news_day
 from learnfinance_dagster.errors import ConfigurationError, DataError, TransientError
 from learnfinance_dagster.schemas.evidence import Articles, NewsCoverage
 from resources.news.alpaca import AlpacaNews
 from resources.news.archive import ArchivedNews
 from resources.news.fetched import Article, Batch, Page
 from resources.news.store import NewsStore
+from resources.raw_evidence import RawFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE = timedelta(days=1)
@@ -339,6 +340,52 @@ def test_a_day_is_not_stored_as_covered_while_the_wall_clock_or_the_question_is_
     assert states(today(vendor, path, over)) == {(FIRST, "AAPL"): "no_articles"}
 
 
+SETTLED = decision_time(FIRST) + timedelta(hours=6)
+
+
+def test_an_article_that_is_indexed_just_after_its_day_ended_is_not_missed_for_ever(vendor, path):
+    """Asked in the very second in which the day ended, it was covered for good as a day without articles."""
+    busy = Alpaca([])
+    vendor.answers(NEWS, busy)
+    decision = today(vendor, path, decision_time(FIRST))
+    assert states(decision) == {(FIRST, "AAPL"): "no_articles"}, "the decision sees its last day as fetched"
+    busy.items = [item(1, decision_time(FIRST) - timedelta(seconds=3), "AAPL")]
+    later = today(vendor, path, NOW, known_at=decision_time(FIRST))
+    assert states(later) == {(FIRST, "AAPL"): "articles"}
+    assert later.articles["article_id"].tolist() == ["1"]
+    assert later.skipped == ()
+    assert_same(today(vendor, path, NOW, known_at=decision_time(FIRST)), later)
+    assert len(vendor.seen) == 2, "once it has settled it is asked for once more, and then never again"
+
+
+@pytest.mark.parametrize(("at", "requests"), [(SETTLED - timedelta(microseconds=1), 2), (SETTLED, 1)])
+def test_a_day_is_final_when_it_was_asked_for_six_hours_after_its_end(vendor, path, at, requests):
+    vendor.answers(NEWS, Alpaca([item(1, noon(FIRST), "AAPL")]))
+    first, second = (today(vendor, path, at, known_at=decision_time(FIRST)) for _ in range(2))
+    assert_same(first, second)
+    assert states(first) == {(FIRST, "AAPL"): "articles"}
+    assert len(vendor.seen) == requests
+
+
+def test_a_day_that_has_not_settled_is_not_fetched_when_its_second_fetch_fails(vendor, path):
+    vendor.answers(NEWS, Alpaca([item(1, noon(FIRST), "AAPL")]), Reply({}, status=500))
+    today(vendor, path, decision_time(FIRST))
+    answer = today(vendor, path, NOW, known_at=decision_time(FIRST))
+    assert states(answer) == {(FIRST, "AAPL"): "not_fetched"}
+    assert "answers 500" in str(reasons(answer))
+    assert len(answer.articles) == 1
+
+
+def test_a_fetch_that_was_interrupted_before_its_day_settled_does_not_go_on_at_an_old_page(vendor, path):
+    """Its first pages may lack what was indexed since."""
+    busy = Alpaca([item(n, noon(FIRST, 800 - n), "AAPL") for n in range(120)])
+    vendor.answers(NEWS, busy, Reply({}, status=500), busy)
+    today(vendor, path, decision_time(FIRST))
+    answer = today(vendor, path, NOW)
+    assert ["page_token" in seen.query for seen in vendor.seen] == [False, True, False, True, True]
+    assert len(answer.articles) == 120
+
+
 def test_a_day_that_went_on_is_asked_for_from_its_start(vendor, path):
     busy = Alpaca([item(n, noon(FIRST, 800 - n), "AAPL") for n in range(120)])
     vendor.answers(NEWS, busy, Reply({}, status=500), busy)
@@ -381,8 +428,46 @@ def test_an_article_that_is_rewritten_later_stays_as_it_was_first_known(vendor, 
     source = archived(vendor.url, path)
     before = source.articles(["AAPL"], FIRST, FIRST, NOW)
     after = source.articles(["AAPL"], FIRST, LAST, NOW)
-    assert after.articles["headline"].tolist() == before.articles["headline"].tolist() == ["Headline 1"]
-    assert Counter(states(after).values()) == {"articles": 1, "no_articles": 6}
+    assert before.articles["headline"].tolist() == ["Headline 1"]
+    assert after.articles[["day", "headline"]].to_numpy().tolist() == [
+        [FIRST, "Headline 1"],
+        [FIRST + 2 * ONE, "Quite another thing"],
+    ]
+    assert Counter(states(after).values()) == {"articles": 2, "no_articles": 5}
+
+
+@pytest.mark.parametrize("is_live", [True, False], ids=["live", "back-fill"])
+def test_an_article_that_was_edited_a_week_later_does_not_vanish_from_that_week(vendor, path, is_live):
+    """Its first text was in the archive, so the edited one was dropped without a word, but not in a back-fill."""
+    first = item(7, noon(FIRST + ONE), "AAPL")
+    edited = {**first, "headline": "Edited", "updated_at": noon(FIRST + 3 * ONE).isoformat()}
+    vendor.answers(NEWS, Alpaca([first if is_live else edited]))
+    before = archived(vendor.url, path).articles(["AAPL"], FIRST, FIRST + ONE, NOW)
+    vendor.answers(NEWS, Alpaca([edited]))
+    after = archived(vendor.url, path).articles(["AAPL"], FIRST + 2 * ONE, LAST, NOW)
+    assert after.articles[["day", "headline"]].to_numpy().tolist() == [[FIRST + 3 * ONE, "Edited"]]
+    assert states(after)[FIRST + 3 * ONE, "AAPL"] == "articles"
+    assert before.articles["headline"].tolist() == (["Headline 7"] if is_live else [])
+    assert_same(archived(vendor.url, path).articles(["AAPL"], FIRST, FIRST + ONE, NOW), before)
+
+
+def test_what_another_question_skipped_does_not_change_the_evidence_of_this_one(vendor, path, tmp_path):
+    """Items of nobody were told to everybody, so that a second run kept other evidence than the first."""
+    nobody = {"id": 9, "headline": "?"}
+    vendor.answers(NEWS, Reply({"news": [item(1, noon(FIRST), "AAPL"), nobody], "next_page_token": None}))
+    source, raw = archived(vendor.url, path), RawFolder(tmp_path / "raw")
+    first = source.articles(["AAPL"], FIRST, FIRST, NOW)
+    assert first.skipped == ("?: an item without a list of symbols (id 9)",)
+    kept = raw.keep("paper:x", "alpaca", first)
+    other = {"news": [item(2, noon(FIRST), "MSFT"), nobody | {"id": 10}], "next_page_token": None}
+    vendor.answers(NEWS, Reply(other))
+    source.articles(["MSFT"], FIRST, FIRST, NOW)
+    source.articles(["META"], FIRST, LAST, NOW)
+    again = source.articles(["AAPL"], FIRST, FIRST, NOW)
+    assert_same(again, first)
+    assert raw.keep("paper:x", "alpaca", again) == kept
+    both = source.articles(["AAPL", "MSFT"], FIRST, FIRST, NOW).skipped
+    assert both == tuple(f"?: an item without a list of symbols (id {number})" for number in (10, 9))
 
 
 def test_an_article_that_is_fetched_after_its_rewriting_counts_from_then(vendor, path):
@@ -438,12 +523,13 @@ def test_a_file_that_is_no_archive_is_named(path):
         archived("http://unused", path).articles(NAMES, FIRST, LAST, NOW)
 
 
-def test_an_archive_of_a_newer_version_is_left_alone(path):
+@pytest.mark.parametrize(("version", "says"), [(99, "newer version"), (1, "older version.*delete it")])
+def test_an_archive_of_another_version_is_left_alone(path, version, says):
     path.parent.mkdir()
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
+        connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
-    with pytest.raises(ConfigurationError, match="newer version"):
+    with pytest.raises(ConfigurationError, match=says):
         archived("http://unused", path).articles(NAMES, FIRST, LAST, NOW)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pandas as pd
@@ -77,6 +78,16 @@ def test_an_attempt_that_was_cut_short_is_not_taken_for_whole(folder):
     first = folder.keep(RUN, "alpaca", answer())
     (first / "A.json.gz").unlink()
     assert folder.keep(RUN, "alpaca", answer()).parent.name == "2"
+
+
+def test_two_runs_at_once_keep_both_answers_each_whole(folder):
+    answers = [answer(f"A {n}") for n in range(8)]
+    with ThreadPoolExecutor(8) as runs:
+        kept = list(runs.map(lambda each: folder.keep(RUN, "alpaca", each), answers))
+    assert len(set(kept)) == len(answers)
+    for where, n in zip(kept, range(8), strict=True):
+        assert len(list(where.iterdir())) == 3
+        assert read(where / "A.json.gz")["articles"] == [{"headline": f"A {n}"}]
 
 
 def test_items_that_belong_to_nobody_are_kept_too(folder):

@@ -16,6 +16,7 @@ from resources.turns import Turns
 
 NCP = "/xhr/ncp"
 NOW = datetime(2025, 6, 16, 13, tzinfo=UTC)
+SETTLED = NOW + timedelta(hours=6)
 TODAY = date(2025, 6, 16)
 ONE = timedelta(days=1)
 
@@ -101,7 +102,7 @@ def test_the_question_is_put_by_yfinance_itself(vendor):
 
 
 def test_both_layouts_are_read(source, vendor):
-    vendor.answers(NCP, stream(nested(1, noon(TODAY, 5)), flat(2, noon(TODAY)), nested(3, noon(TODAY - 9 * ONE))))
+    vendor.answers(NCP, stream(nested(1, noon(TODAY, 5)), flat(2, noon(TODAY)), nested(3, noon(TODAY - 3 * ONE))))
     answer = source.articles(["AAPL"], TODAY, TODAY, NOW)
     fields = ["article_id", "headline", "summary", "publisher", "url"]
     assert answer.articles[fields].to_numpy().tolist() == [
@@ -124,7 +125,7 @@ def test_only_the_days_after_the_oldest_article_are_covered(source, vendor):
     answer = source.articles(["AAPL"], TODAY - 6 * ONE, TODAY + ONE, NOW)
     days = told(answer).loc["AAPL"]
     assert days["state"].tolist() == [*["not_fetched"] * 4, "no_articles", "no_articles", "articles", "not_fetched"]
-    assert set(days["reason"].iloc[:4]) == {"Yahoo gave only 2 articles, none from before 2025-06-13"}
+    assert set(days["reason"].iloc[:4]) == {"Yahoo gave 2 articles, without a gap only back to 2025-06-13"}
     assert days["reason"].iloc[-1].startswith("the day is not over")
     assert len(answer.articles) == 2, "the article of a day that may be cut is given all the same"
 
@@ -132,7 +133,52 @@ def test_only_the_days_after_the_oldest_article_are_covered(source, vendor):
 def test_an_old_article_that_was_dug_out_does_not_cover_years(source, vendor):
     vendor.answers(NCP, stream(nested(1, noon(TODAY)), nested(2, noon(date(1999, 1, 4)))))
     days = told(source.articles(["AAPL"], TODAY - 60 * ONE, TODAY, NOW)).loc["AAPL"]
-    assert days["state"].value_counts().to_dict() == {"not_fetched": 31, "no_articles": 29, "articles": 1}
+    assert set(days["state"]) == {"not_fetched"}
+
+
+def test_articles_one_after_the_other_cover_what_they_reach_but_never_more_than_a_month(source, vendor):
+    vendor.answers(NCP, stream(*[nested(n, noon(TODAY - 3 * n * ONE)) for n in range(20)]))
+    days = told(source.articles(["AAPL"], TODAY - 60 * ONE, TODAY, NOW)).loc["AAPL"]
+    assert days["state"].value_counts().to_dict() == {"not_fetched": 31, "no_articles": 20, "articles": 10}
+
+
+def test_one_old_article_does_not_cover_days_that_a_busy_name_pushed_out_of_the_list(source, vendor):
+    """99 articles of the last half day and one of three weeks ago: the days between were never seen."""
+    busy = [nested(n, NOW - timedelta(minutes=7 * n)) for n in range(99)]
+    vendor.answers(NCP, stream(*busy, nested(99, noon(TODAY - 20 * ONE))))
+    answer = source.articles(["AAPL"], TODAY - 6 * ONE, TODAY, NOW)
+    days = told(answer).loc["AAPL"]
+    assert days["state"].tolist() == [*["not_fetched"] * 6, "articles"]
+    assert set(days["reason"].iloc[:6]) == {"Yahoo gave 100 articles, without a gap only back to 2025-06-15"}
+
+
+@pytest.mark.parametrize(("minutes", "covered"), [(0, 6), (1, 2)])
+def test_a_long_weekend_without_articles_is_no_gap_and_more_than_four_days_are(source, vendor, minutes, covered):
+    two_days_ago = TODAY - 2 * ONE
+    vendor.answers(
+        NCP, stream(nested(1, noon(TODAY)), nested(2, noon(two_days_ago)), nested(3, noon(TODAY - 6 * ONE, minutes)))
+    )
+    answer = source.articles(["AAPL"], TODAY - 9 * ONE, TODAY, NOW)
+    assert (answer.coverage["state"] != "not_fetched").sum() == covered
+
+
+UNDATED = [
+    nested(9, "", title="x"),
+    nested(9, noon(TODAY), pubDate="lately"),
+    {"id": "q", "content": {"title": "x"}},
+    {"id": "q", "content": "x"},
+]
+
+
+@pytest.mark.parametrize("item", UNDATED)
+def test_an_item_without_a_date_leaves_nothing_covered(source, vendor, item):
+    vendor.answers(NCP, stream(nested(1, noon(TODAY)), nested(2, noon(TODAY - 3 * ONE)), item))
+    answer = source.articles(["AAPL"], TODAY - 6 * ONE, TODAY, NOW)
+    assert set(answer.coverage["state"]) == {"not_fetched"}
+    assert set(answer.coverage["reason"]) == {"an article could not be dated"}
+    assert len(answer.articles) == 2
+    (skipped,) = answer.skipped
+    assert skipped.startswith("AAPL: an article without a date")
 
 
 def test_days_that_are_long_over_are_not_asked_for_because_yahoo_has_no_history(source, vendor):
@@ -162,7 +208,8 @@ def test_days_that_are_long_over_are_not_asked_for_because_yahoo_has_no_history(
         (Reply(b"Too Many Requests", status=429), "too many requests"),
         (Reply(reset=True), "Yahoo does not answer"),
         (stream(nested(1, noon(TODAY))).__class__({"data": {}}, cut=3), "Yahoo does not answer"),
-        (stream(nested(1, "no date")), "1 items, none of them usable"),
+        (stream(nested(1, "no date")), "an article could not be dated"),
+        (stream(nested(1, noon(TODAY), title=None)), "1 items, none of them usable"),
     ],
 )
 def test_d11_a_failure_or_an_empty_answer_is_not_a_day_without_news(source, vendor, reply, says):
@@ -198,8 +245,9 @@ def test_a_name_of_which_yahoo_knows_nothing_does_not_stop_the_others(source, ve
     assert answer.coverage["state"].tolist() == [*["not_fetched"] * 4, "articles", "articles"]
 
 
-def test_a_second_run_asks_nothing_where_all_is_covered(source, vendor):
-    vendor.answers(NCP, stream(nested(1, noon(TODAY)), nested(2, noon(TODAY - 9 * ONE))))
+def test_a_second_run_asks_nothing_where_all_is_covered(tmp_path, vendor):
+    source = ArchivedNews(fetcher(vendor), tmp_path / "news.sqlite", lambda: SETTLED)
+    vendor.answers(NCP, stream(*[nested(n, noon(TODAY - 4 * n * ONE)) for n in range(3)]))
     first = source.articles(["AAPL"], TODAY - 6 * ONE, TODAY, NOW)
     count = len(vendor.seen)
     second = source.articles(["AAPL"], TODAY - 6 * ONE, TODAY, NOW)
@@ -212,11 +260,12 @@ def test_what_yahoo_no_longer_gives_stays_in_the_archive(tmp_path, vendor):
     path, week = tmp_path / "news.sqlite", timedelta(days=7)
     for monday, oldest in ((TODAY, TODAY - 9 * ONE), (TODAY + week, TODAY - ONE)):
         now = noon(monday, -60)
-        vendor.answers(NCP, stream(nested(monday.day, noon(monday, 9)), nested(f"{monday.day}-old", noon(oldest))))
+        days = [*range(0, (monday - oldest).days, 4), (monday - oldest).days]
+        vendor.answers(NCP, stream(*[nested(f"{monday.day}-{n}", noon(monday - n * ONE, 9)) for n in days]))
         source = ArchivedNews(fetcher(vendor), path, lambda now=now: now)
         answer = source.articles(["AAPL"], TODAY - 6 * ONE, monday, now)
     assert "not_fetched" not in set(answer.coverage["state"])
-    assert "id-16" in answer.articles["article_id"].tolist()
+    assert "id-16-0" in answer.articles["article_id"].tolist()
 
 
 def test_yahoo_writes_share_classes_with_a_hyphen(source, vendor):
@@ -253,7 +302,8 @@ def test_the_address_to_click_on_stands_in_for_the_canonical_one():
     ],
 )
 def test_an_item_that_cannot_be_used_is_told_with_its_reason(item, why):
-    assert article_of(item, "AAPL", NOW) == Skip("AAPL", why)
+    skip = article_of(item, "AAPL", NOW)
+    assert (skip.symbol, skip.reason, skip.undated) == ("AAPL", why, "without a date" in why)
 
 
 def test_meta_before_its_renaming_was_somebody_else():

@@ -450,3 +450,20 @@ def test_a_debt_below_zero_is_an_error_of_the_source_and_no_ratio():
     assert np.isnan(row["debt_to_equity"])
     assert "debt_to_equity: total_debt of" in row["reason"]
     assert "is negative" in row["reason"]
+
+
+def test_a_week_does_not_read_what_a_later_week_learned_of_an_old_filing():
+    """A source dated a quarter back when it learned of it; a back-fill over both weeks then knew it too early."""
+    first, later = points(("AAPL", TODAY)), points(("AAPL", TODAY + timedelta(days=7)))
+    then = frame(*[statement(end, net_income=9.0) for end in ENDS[:-1]])
+    since = frame(*[statement(end, net_income=9.0) for end in ENDS[:-1]], statement(ENDS[-1], net_income=-99.0))
+    stored = pd.concat(
+        [
+            newest_filings(known_then, ["AAPL"], point["today"][0], {}).assign(week=point["week"][0])
+            for known_then, point in ((then, first), (since, later))
+        ]
+    )
+    together = fundamentals(stored, pd.concat([first, later], ignore_index=True))
+    assert together["net_margin_quarter"].tolist() == [0.09, -0.99]
+    alone = fundamentals(stored[stored["week"] == first["week"][0]], first)
+    pd.testing.assert_frame_equal(together.iloc[:1], alone)

@@ -63,12 +63,12 @@ def test_a_name_of_either_table_has_a_row_and_what_is_not_known_is_null():
     assert table.index.tolist() == ["AAPL", "MSFT"]
     assert table.loc["AAPL", ["gross_margin", "debt_to_equity", "fundamental_age"]].isna().all()
     assert np.isnan(table.loc["MSFT", "news_sentiment"])
-    assert table.loc["MSFT", ["insufficient_news", "news_not_fetched"]].tolist() == [1.0, 1.0]
+    assert table.loc["MSFT", ["insufficient_news", "news_unknown"]].tolist() == [1.0, 1.0]
 
 
 def test_days_that_were_not_fetched_are_told_as_a_share_of_the_week():
     table = state(news((WEEK, "AAPL", None, 7), (WEEK, "MSFT", 0.5, 1)), ratios())
-    assert table["news_not_fetched"].tolist() == [1.0, pytest.approx(1 / 7)]
+    assert table["news_unknown"].tolist() == [1.0, pytest.approx(1 / 7)]
     assert table["insufficient_news"].tolist() == [1.0, 0.0]
 
 
@@ -125,3 +125,11 @@ def test_a_name_that_is_twice_in_a_week_is_refused():
 
 def test_no_names_are_an_empty_table_that_can_be_stored():
     assert len(state(news(), ratios())) == 0
+
+
+def test_a_model_that_failed_is_not_the_state_of_a_name_about_which_nothing_was_written():
+    """Both are imputed as no opinion; only the flag keeps a failure from passing for silence."""
+    silent = news((WEEK, "AAPL", None, 0)).assign(reason="no articles")
+    failed = news((WEEK, "AAPL", None, 0)).assign(reason="failed: no weights")
+    assert state(silent, ratios())["news_unknown"].tolist() == [0.0]
+    assert state(failed, ratios())["news_unknown"].tolist() == [1.0]
