@@ -21,8 +21,10 @@ FIRST, LAST = date(2010, 1, 4), date(2025, 12, 31)
 def measure(symbols: int) -> None:
     spec = PracticeSpec(seed=7, symbols=symbols, first=FIRST, last=LAST, signal_strength=0.15)
     start = time.perf_counter()
-    rows = len(generate(spec)["bars"])
+    market = generate(spec)
     generated = time.perf_counter() - start
+    rows, headlines = len(market["bars"]), len(market["news"])
+    del market
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         ensure(Path(folder) / "market", spec)
@@ -30,7 +32,8 @@ def measure(symbols: int) -> None:
         size = sum(path.stat().st_size for path in (Path(folder) / "market").iterdir())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{symbols:>5} names  {rows:>9,} bars  generate {generated:6.2f} s  generate and write {ensured:6.2f} s"
+        f"{symbols:>5} names  {rows:>9,} bars  {headlines:>9,} headlines"
+        f"  generate {generated:6.2f} s  generate and write {ensured:6.2f} s"
         f"  {rows / ensured:>9,.0f} bars/s  {size / 2**20:6.1f} MiB on disk  peak RSS {peak:,.0f} MiB"
     )
 

@@ -15,7 +15,7 @@ import pandas as pd
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from learnfinance_dagster.parameters import FinbertParameters  # noqa: E402 - the repository is found first
+from learnfinance_dagster.settings import Settings  # noqa: E402 - the repository is found first
 from resources.sentiment.finbert import FinbertModel  # noqa: E402
 from resources.sentiment.vader import VaderModel  # noqa: E402
 
@@ -45,7 +45,8 @@ def headline(name: str, counts: pd.DataFrame) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data" / "sentiment")
-    parser.add_argument("--model", choices=["vader", "finbert"], default="vader")
+    settings = Settings.from_environment()
+    parser.add_argument("--model", choices=["vader", "finbert"], default=settings.sentiment)
     options = parser.parse_args()
     files = sorted(options.data.glob("*.csv"))
     if not files:
@@ -53,7 +54,7 @@ def main() -> None:
         return
     labelled = pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
     truth = labelled["label"].map(TONES)
-    model = VaderModel() if options.model == "vader" else FinbertModel(FinbertParameters())
+    model = VaderModel() if options.model == "vader" else FinbertModel(settings.finbert)
     name = str(model.identity)
     began = time.perf_counter()
     said = model.score(labelled["text"].tolist())["label"]

@@ -149,7 +149,12 @@ class ArtifactIOManager(dg.IOManager):
         kept = {week for week in asked if self._store.has(asset, week) and self._keeps(asset, week)}
         weeks = [week for week in asked if week not in kept]
         if kept:
-            context.add_output_metadata({"kept": f"{len(kept)} traded weeks keep what they were traded on"})
+            told = (
+                f"{_span(sorted(kept))} was traded: the file keeps what it was traded on, nothing of this run is stored"
+            )
+            context.add_output_metadata({"kept": told})
+        if len(asked) > 1:
+            context.add_output_metadata({"made_for": f"{_span(asked)}, in one run: the figures are of all of them"})
         if len(asked) == 1:
             path = self._store.path(asset, asked[0]) if kept else self._store.write(asset, asked[0], obj)
             context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})

@@ -69,8 +69,9 @@ def _claim(root: Path, identity: str) -> None:
     known = path.read_text(encoding="utf-8").strip()
     if known != identity:
         msg = (
-            f"{root} holds the accounts and artifacts of another market: {known}. For {identity}, set LEARNFINANCE_DATA"
-            " to another folder, or forget the old one (make clean)"
+            f"{root.name} holds the accounts and artifacts of another market, which cannot go on in this one. Keep them"
+            f" and set LEARNFINANCE_DATA to another folder, or forget them with make clean. There: {known}. Asked for:"
+            f" {identity}"
         )
         raise ConfigurationError(msg)
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from learnfinance_dagster.errors import ConfigurationError, RefusedError, TransientError
-from resources.http_words import as_text, hush, place, words
+from resources.http_words import as_text, elsewhere, hush, place, words
 from resources.turns import Turns
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD"})
@@ -103,6 +102,10 @@ class PatientSession(requests.Session):
         msg = f"{place(address)}: {answer.what}{asked} (tried {attempt}x)"
         raise TransientError(msg)
 
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None: `requests` need not even read where a redirect leads."""
+        del resp
+
     def _once(self, verb: str, url: str, *args: Any, **kwargs: Any) -> requests.Response | _Trouble:
         """One try: the answer, or why there is none. What a person must solve is raised."""
         try:
@@ -143,8 +146,8 @@ class PatientSession(requests.Session):
             msg = f"{where}: answers {status}: {words(response)}"
             raise RefusedError(msg)
         if status >= REDIRECTS:
-            host = urlsplit(response.headers.get("Location", "")).hostname or "another path"
-            msg = f"{where}: sends on to {host} ({status}); redirects are not followed, they would carry credentials"
+            there = elsewhere(response)
+            msg = f"{where}: sends on to {there} ({status}); redirects are not followed, they would carry credentials"
             raise RefusedError(msg)
         if self._expects_json and response.request.method != "HEAD" and not _is_json(response.content):
             return _Trouble(f"the answer is not whole JSON ({len(response.content)} bytes)")

@@ -1,5 +1,7 @@
 """What of a request and its answer may be told: neither query strings nor headers, where keys are."""
 
+import html
+import json
 import logging
 import re
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
@@ -8,6 +10,7 @@ import requests
 
 PLAIN_HEADERS = frozenset({"accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"})
 SECRET_NAME = re.compile("key|token|secret|auth|crumb|pass", re.IGNORECASE)
+UNREADABLE = "an address that cannot be read"
 WORDS = 200
 """Characters of a vendor's words that a message repeats."""
 
@@ -17,23 +20,48 @@ def place(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "an address that cannot be read"
+        return UNREADABLE
     return f"{parts.hostname or 'no host'}{parts.path}"
 
 
 def words(response: requests.Response) -> str:
     """What a vendor says for itself, shortened, with echoes of our secrets blotted out."""
-    text = " ".join(response.text.split())
-    for secret in sorted(_secrets(response.request), key=len, reverse=True):
-        text = text.replace(secret, "***")
+    return _shortened(" ".join(_blotted(response.text, response.request).split()))
+
+
+def elsewhere(response: requests.Response) -> str:
+    """The host that a redirect leads to, shortened, with echoes of our secrets blotted out."""
+    location = _blotted(response.headers.get("Location", ""), response.request)
+    try:
+        return _shortened(urlsplit(location).hostname or "another path")
+    except ValueError:
+        return UNREADABLE
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= WORDS else f"{text[:WORDS]}…"
+
+
+def _blotted(text: str, request: requests.PreparedRequest) -> str:
+    for secret in sorted(_secrets(request), key=len, reverse=True):
+        spelled = "".join(f"(?:{'|'.join(map(re.escape, _spellings(letter)))})" for letter in secret)
+        text = re.sub(spelled, "***", text, flags=re.IGNORECASE)
+    return text
+
+
+def _spellings(letter: str) -> set[str]:
+    """As it is, and as addresses, forms, JSON and HTML write it: an echo may mix them."""
+    code = ord(letter)
+    return {
+        *(letter, f"\\{letter}", quote(letter, safe=""), quote_plus(letter), html.escape(letter)),
+        *(json.dumps(letter)[1:-1], f"\\u{code:04x}", f"&#{code};", f"&#x{code:x};"),
+    }
 
 
 def _secrets(request: requests.PreparedRequest) -> set[str]:
     query = [value for name, value in parse_qsl(urlsplit(request.url or "").query) if SECRET_NAME.search(name)]
     headers = [as_text(value) for name, value in request.headers.items() if name.lower() not in PLAIN_HEADERS]
-    plain = {value for value in (*query, *headers) if value}
-    return plain | {quote(value) for value in plain} | {quote_plus(value) for value in plain}
+    return {value for value in (*query, *headers) if value}
 
 
 def as_text(value: str | bytes) -> str:

@@ -3,9 +3,9 @@
 import gzip
 import json
 from collections.abc import Iterator
-from errno import EEXIST, ENOTEMPTY
 from dataclasses import dataclass
 from datetime import date
+from errno import EEXIST, ENOTEMPTY
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,22 +38,18 @@ class RawFolder:
             for name, content in contents.items():
                 write_atomic(aside / name, content)
             while True:
-                folder = _next_attempt(run, _file_name(source), contents)
-                if folder.is_dir():
+                newest = max((int(path.name) for path in run.glob("[0-9]*")), default=1)
+                folder = run / str(newest) / _file_name(source)
+                if folder.is_dir() and _holds(folder, contents):
                     return folder
+                if folder.is_dir():
+                    folder = run / str(newest + 1) / _file_name(source)
                 folder.parent.mkdir(exist_ok=True)
                 try:
                     return aside.rename(folder)
                 except OSError as error:  # somebody else made that attempt meanwhile: look again
                     if error.errno not in {EEXIST, ENOTEMPTY}:
                         raise
-
-
-def _next_attempt(run: Path, source: str, contents: dict[str, bytes]) -> Path:
-    """The folder that holds these contents already, or the one where they belong."""
-    newest = max((int(path.name) for path in run.glob("[0-9]*")), default=1)
-    folder = run / str(newest) / source
-    return run / str(newest + 1) / source if folder.is_dir() and not _holds(folder, contents) else folder
 
 
 def _holds(folder: Path, contents: dict[str, bytes]) -> bool:

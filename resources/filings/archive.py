@@ -14,6 +14,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from learnfinance_dagster.errors import ConfigurationError, TransientError
+
+WAIT = 30.0
+"""Seconds to wait for another process that writes."""
 TABLES = """
 CREATE TABLE IF NOT EXISTS calls (day TEXT PRIMARY KEY, sent INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
@@ -46,7 +50,11 @@ class Check:
 
 
 class Archive:
-    """A SQLite file; every method is one transaction, so processes may share it."""
+    """A SQLite file; every method is one transaction, so processes may share it.
+
+    Every method raises TransientError where another process holds the file for too long, and ConfigurationError where
+    it is damaged, or cannot be opened or written.
+    """
 
     def __init__(self, path: Path) -> None:
         """The file is made by the first use."""
@@ -93,13 +101,10 @@ class Archive:
         with self._open() as db:
             query = "SELECT round, function, fetched_on, body FROM answers WHERE symbol = ? ORDER BY round, function"
             rows = db.execute(query, (symbol,)).fetchall()
-        found = []
-        for number in dict.fromkeys(row[0] for row in rows):
-            mine = [row for row in rows if row[0] == number]
-            days = [date.fromisoformat(row[2]) for row in mine]
-            answers = {row[1]: json.loads(zlib.decompress(row[3])) for row in mine}
-            found.append(Round(number, answers, min(days), max(days)))
-        return tuple(found)
+        try:
+            return tuple(_round(number, rows) for number in dict.fromkeys(row[0] for row in rows))
+        except (zlib.error, ValueError, TypeError) as error:
+            raise self._damaged(error) from error
 
     def checked(self, symbol: str, day: date, refusal: str = "") -> None:
         """Note that a symbol was asked for in vain."""
@@ -114,8 +119,29 @@ class Archive:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._path, timeout=30)) as db:
-            db.executescript(TABLES)
-            with db:
-                yield db
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self._path, timeout=WAIT)) as db:
+                db.executescript(TABLES)
+                with db:
+                    yield db
+        except (sqlite3.Error, OSError) as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: sqlite3.Error | OSError) -> Exception:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return self._damaged(error)
+        msg = f"the archive of filings {self._path}: {error}"
+        return (TransientError if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) else ConfigurationError)(msg)
+
+    def _damaged(self, error: Exception) -> ConfigurationError:
+        what = f"the archive of filings {self._path} is damaged ({error})"
+        return ConfigurationError(f"{what}: delete it, and its answers are fetched anew")
+
+
+def _round(number: int, rows: list[tuple[int, str, str, bytes]]) -> Round:
+    mine = [row for row in rows if row[0] == number]
+    days = [date.fromisoformat(row[2]) for row in mine]
+    answers = {row[1]: json.loads(zlib.decompress(row[3])) for row in mine}
+    return Round(number, answers, min(days), max(days))

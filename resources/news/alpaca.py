@@ -67,15 +67,13 @@ class AlpacaNews:
             "include_content": "false",
         }
         answer = self._client.one_page(parameters | ({"page_token": token} if token else {}))
-        items, next_token = child(answer, "news"), child(answer, "next_page_token")
-        if not isinstance(items, list) or not (next_token is None or _is_token(next_token)):
-            msg = "Alpaca's answer is no page of news"
-            raise DataError(msg)
+        items, next_token = _contents(answer)
         found = [each for item in items for each in articles_of(item, batch.symbols, day, now)]
+        _refuse_unread(found)
         return Page(
             articles=tuple(each for each in found if isinstance(each, Article)),
             skipped=tuple(each for each in found if isinstance(each, Skip)),
-            next_token=next_token or None,
+            next_token=next_token,
             covered=frozenset(batch.days),
         )
 
@@ -88,22 +86,40 @@ class AlpacaNews:
         return PatientNewsClient(self._key, self._secret, self._url, self._session)
 
 
+def _contents(answer: Any) -> tuple[list[Any], str | None]:
+    """Items and the token of the next page. Where the token's field is missing, nobody knows whether this was all."""
+    if isinstance(answer, dict) and "next_page_token" in answer:
+        items, token = child(answer, "news"), answer["next_page_token"]
+        if isinstance(items, list) and (token is None or _is_token(token)):
+            return items, token or None
+    msg = "Alpaca's answer is no page of news"
+    raise DataError(msg)
+
+
+def _refuse_unread(found: Sequence[Article | Skip]) -> None:
+    """One odd item is an accident; when all are, the vendor has changed its format, and that is not "no articles"."""
+    unread = [each for each in found if isinstance(each, Skip) and each.unread]
+    if unread and len(unread) == len(found):
+        msg = f"Alpaca: no item of a page can be read: {unread[0].reason}"
+        raise DataError(msg)
+
+
 def articles_of(item: Any, symbols: Sequence[str], day: date, now: datetime) -> Iterator[Article | Skip]:
     """What an item says about the asked names on the asked day, and what of it cannot be used."""
     tags, named = child(item, "symbols"), f"(id {identity(child(item, 'id'), as_json(item))})"
     if not isinstance(tags, list):
-        yield Skip(NOBODY, f"an item without a list of symbols {named}")
+        yield Skip(NOBODY, f"an item without a list of symbols {named}", unread=True)
         return
     tickers = [tag for tag in tags if isinstance(tag, str)]
     asked = {_wire(symbol): symbol for symbol in symbols}
     about = _asked(map(normalise, tickers), asked)
     if not about:
-        yield Skip(NOBODY, f"an article about none of the asked names {named}")
+        yield Skip(NOBODY, f"an article about none of the asked names {named}", unread=True)
         return
     published = _published(item)
     why = flaw(child(item, "headline"), published, now)
     if published is None or why:
-        yield from (Skip(symbol, f"{why} {named}") for symbol in sorted(about))
+        yield from (Skip(name, f"{why} {named}", unread=True, undated=published is None) for name in sorted(about))
         return
     if news_day(published) != day:
         yield from (

@@ -31,6 +31,10 @@ class Skip:
 
     symbol: str
     reason: str
+    unread: bool = False
+    """The item cannot be read; else it can, and is not what was asked for."""
+    undated: bool = False
+    """It can be of any day: its name is covered on none of those that were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Page:
     next_token: str | None
     """Leads to the batch's next page; None on the last."""
     covered: frozenset[date]
-    """Days of the batch that are complete once the last page is here."""
+    """Days of the batch that are complete once the last page is here, but for names of undated items."""
     gap: str = ""
     """Why its other days are not."""
 

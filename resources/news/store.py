@@ -10,7 +10,17 @@ from pathlib import Path
 from learnfinance_dagster.errors import ConfigurationError, DataError, TransientError
 from learnfinance_dagster.ports import Coverage
 from resources.news.fetched import NOBODY, Article, Batch, Page, Skip
-from resources.news.sql import ADD_ARTICLE, ARTICLES, COLUMNS, COVER, COVERED, SKIPPED, TABLES, VERSION
+from resources.news.sql import (
+    ADD_ARTICLE,
+    ARTICLES,
+    COLUMNS,
+    COVER,
+    COVERED,
+    FORGET_SKIPPED,
+    SKIPPED,
+    TABLES,
+    VERSION,
+)
 
 WAIT = 30.0
 """Seconds to wait for another process that writes."""
@@ -23,7 +33,7 @@ def opened(path: Path, source: str) -> Generator["NewsStore"]:
     Raises:
         TransientError: another process writes for too long.
         DataError: the file is no archive.
-        ConfigurationError: it cannot be opened or written, or a newer version made it.
+        ConfigurationError: it cannot be opened or written, or another version made it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,8 +57,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if version > VERSION:
         msg = f"the news archive {path} was made by a newer version of this program"
         raise ConfigurationError(msg)
-    if version < VERSION:
-        connection.execute("PRAGMA journal_mode = WAL")
+    if 0 < version < VERSION:
+        msg = f"the news archive {path} was made by an older version of this program: delete it, and it is fetched anew"
+        raise ConfigurationError(msg)
+    if version == 0:
         with _transaction(connection):
             for statement in TABLES:
                 connection.execute(statement)
@@ -72,44 +84,53 @@ class NewsStore:
         """Use an open connection."""
         self._connection, self._source = connection, source
 
-    def token(self, batch: Batch) -> str | None:
-        """The page at which an unfinished batch goes on; None: at the first."""
+    def progress(self, batch: Batch) -> tuple[str | None, set[str]]:
+        """The page at which an unfinished batch goes on (None: at the first), and names of undated items before it."""
         row = self._connection.execute(
-            "SELECT token FROM progress WHERE source = ? AND batch = ?", (self._source, batch.key)
+            "SELECT token, undated FROM progress WHERE source = ? AND batch = ?", (self._source, batch.key)
         ).fetchone()
-        return row[0] if row else None
+        return (row[0], set(json.loads(row[1]))) if row else (None, set())
 
     def restart(self, batch: Batch) -> None:
         """Forget how far a batch has come, and what it skipped; its articles stay."""
         with _transaction(self._connection):
-            for table in ("progress", "skipped"):
-                self._connection.execute(
-                    f"DELETE FROM {table} WHERE source = ? AND batch = ?", (self._source, batch.key)
-                )
+            self._forget(batch, "progress")
+            self._forget(batch, "skipped")
 
-    def keep(self, batch: Batch, page: Page, covered: Iterable[date], now: datetime, *, resumable: bool) -> None:
-        """One page, in one transaction: its articles, and how far the batch has come.
+    def keep(self, batch: Batch, page: Page, undated: Collection[str], *, resumable: bool) -> None:
+        """One page that is not the last, in one transaction: its articles, and how far the batch has come.
 
-        An article stays as it came first, and a covered day as it is: what was answered once is answered again.
+        An article stays on its day as it came first there; rewritten on another day, it is an article of that day too.
 
         Args:
             batch: what was asked.
             page: what came.
-            covered: days that are complete with this page.
-            now: wall clock, for the record.
+            undated: names of undated items, on this page or before it.
             resumable: whether the batch may go on at the page's `next_token` later.
         """
         with _transaction(self._connection):
-            late = self._add(page.articles)
-            self._skip(batch, [*page.skipped, *late])
-            if page.next_token is None or not resumable:
-                self._forget_progress(batch)
-            else:
+            self._add(batch, page)
+            if resumable:
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO progress (source, batch, token) VALUES (?, ?, ?)",
-                    (self._source, batch.key, page.next_token),
+                    "INSERT OR REPLACE INTO progress (source, batch, token, undated) VALUES (?, ?, ?, ?)",
+                    (self._source, batch.key, page.next_token, json.dumps(sorted(undated))),
                 )
-            self._cover(batch, covered, now)
+
+    def finish(self, batch: Batch, page: Page, covered: Iterable[tuple[date, str]], now: datetime) -> None:
+        """The last page, in one transaction. What earlier batches skipped of these days and names is forgotten.
+
+        Args:
+            batch: what was asked.
+            page: what came.
+            covered: (day, name) that are complete for good; one that was covered already stays as it is.
+            now: wall clock, for the record.
+        """
+        days, names = (json.dumps(list(map(str, each))) for each in (batch.days, batch.symbols))
+        with _transaction(self._connection):
+            self._connection.execute(FORGET_SKIPPED, (self._source, batch.key, days, names))
+            self._add(batch, page)
+            self._forget(batch, "progress")
+            self._cover(covered, now)
 
     def articles(self, symbols: Collection[str], first: date, last: date, known_at: datetime) -> list[tuple[str, ...]]:
         """Rows of `COLUMNS` published by `known_at`; sorted by symbol, published_at, article_id."""
@@ -121,49 +142,52 @@ class NewsStore:
         return {(date.fromisoformat(day), symbol): Coverage(state) for day, symbol, state in rows}
 
     def skipped(self, symbols: Collection[str], first: date, last: date) -> tuple[str, ...]:
-        """What was not used of these names' items, and of items of nobody."""
-        rows = self._connection.execute(SKIPPED, self._range([*symbols, NOBODY], first, last))
-        return tuple(dict.fromkeys(f"{symbol}: {reason}" for _, symbol, reason in rows))
+        """What was not used of the items that came when these names were asked for."""
+        rows = self._connection.execute(SKIPPED, self._range(symbols, first, last))
+        return tuple(dict.fromkeys(told for _, told in rows))
 
-    def _add(self, articles: Iterable[Article]) -> list[Skip]:
-        """New articles; those that came after their day was covered are told instead."""
-        late = []
-        for article in articles:
+    def _add(self, batch: Batch, page: Page) -> None:
+        """New articles, and what was skipped: among it what came after its day was covered."""
+        skipped = list(page.skipped)
+        for article in page.articles:
             if not self._is_known(article) and self._is_covered(article):
-                late.append(Skip(article.symbol, f"an article that came after its day (id {article.article_id})"))
+                skipped.append(Skip(article.symbol, f"an article that came after its day (id {article.article_id})"))
                 continue
             fields = {name: getattr(article, name) for name in COLUMNS}
             fields |= {"day": article.day.isoformat(), "published_at": _written(article.published_at)}
             self._connection.execute(ADD_ARTICLE, (self._source, *fields.values()))
-        return late
+        self._skip(batch, skipped)
 
     def _is_known(self, article: Article) -> bool:
-        return self._has(
-            "articles WHERE source = ? AND article_id = ? AND symbol = ?", article.article_id, article.symbol
-        )
+        where = "articles WHERE source = ? AND article_id = ? AND symbol = ? AND day = ?"
+        return self._has(where, article.article_id, article.symbol, article.day.isoformat())
 
     def _is_covered(self, article: Article) -> bool:
-        return self._has(
-            "coverage WHERE source = ? AND symbol = ? AND day = ?", article.symbol, article.day.isoformat()
-        )
+        where = "coverage WHERE source = ? AND symbol = ? AND day = ?"
+        return self._has(where, article.symbol, article.day.isoformat())
 
     def _has(self, what: str, *values: str) -> bool:
         return self._connection.execute(f"SELECT 1 FROM {what}", (self._source, *values)).fetchone() is not None
 
     def _skip(self, batch: Batch, skipped: Iterable[Skip]) -> None:
+        """Items of nobody are told to every name of the batch, and to no other: its answer must not change later."""
+        day = max(batch.days).isoformat()
+        rows = [
+            (self._source, batch.key, day, name, f"{skip.symbol}: {skip.reason}")
+            for skip in skipped
+            for name in (batch.symbols if skip.symbol == NOBODY else [skip.symbol])
+        ]
         self._connection.executemany(
-            "INSERT OR IGNORE INTO skipped (source, batch, day, symbol, reason) VALUES (?, ?, ?, ?, ?)",
-            [(self._source, batch.key, max(batch.days).isoformat(), skip.symbol, skip.reason) for skip in skipped],
+            "INSERT OR IGNORE INTO skipped (source, batch, day, symbol, told) VALUES (?, ?, ?, ?, ?)", rows
         )
 
-    def _cover(self, batch: Batch, days: Iterable[date], now: datetime) -> None:
+    def _cover(self, pairs: Iterable[tuple[date, str]], now: datetime) -> None:
         known = {"source": self._source, "now": _written(now), "articles": Coverage.ARTICLES.value}
         known |= {"nothing": Coverage.NO_ARTICLES.value}
-        pairs = [{"symbol": symbol, "day": day.isoformat()} for day in days for symbol in batch.symbols]
-        self._connection.executemany(COVER, [known | pair for pair in pairs])
+        self._connection.executemany(COVER, [known | {"day": str(day), "symbol": name} for day, name in pairs])
 
-    def _forget_progress(self, batch: Batch) -> None:
-        self._connection.execute("DELETE FROM progress WHERE source = ? AND batch = ?", (self._source, batch.key))
+    def _forget(self, batch: Batch, table: str) -> None:
+        self._connection.execute(f"DELETE FROM {table} WHERE source = ? AND batch = ?", (self._source, batch.key))
 
     def _range(self, symbols: Collection[str], first: date, last: date) -> tuple[str, str, str, str]:
         return self._source, json.dumps(sorted(symbols)), first.isoformat(), last.isoformat()

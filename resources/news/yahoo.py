@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from learnfinance_dagster.calendar import news_day
@@ -20,8 +21,10 @@ PER_SECOND = 2.0
 NEWEST = 100
 """Articles asked for."""
 REACH = timedelta(days=30)
-"""However old the oldest article is, days further back are not believed to be complete: among the newest there can be
-an old one that was only dug out."""
+"""Days further back are not asked for, and not believed to be complete."""
+GAP = timedelta(days=4)
+"""A long weekend. After more than that without an article, an older one may have been dug out, and between the two the
+list may have been cut."""
 EMPTY = "Yahoo gave an empty answer, which cannot be told from a failure"
 
 
@@ -49,22 +52,22 @@ class YahooNews:
         return [Batch(name, (name,), tuple(wanted)) for name, wanted in sorted(days.items())]
 
     def page(self, batch: Batch, token: str | None, now: datetime) -> Page:
-        """See `NewsFetcher.page`: there is only one. Covered are the days after the oldest article's.
+        """See `NewsFetcher.page`: there is only one. Covered are the days as far back as the list has no gap.
 
-        That day itself may be cut, and what is older was not given.
+        The day of the last article before the gap may be cut, so it is not covered itself.
         """
         del token
         (symbol,) = batch.symbols
         found = [article_of(item, symbol, now) for item in self._client.newest(_wire(symbol), self._count)]
         articles = tuple(each for each in found if isinstance(each, Article))
-        oldest = min((article.day for article in articles), default=None)
+        oldest = _gapless_since(articles)
         covered = [day for day in batch.days if oldest and oldest < day]
         return Page(
             articles=articles,
             skipped=tuple(each for each in found if isinstance(each, Skip)),
             next_token=None,
             covered=frozenset(covered),
-            gap=f"Yahoo gave only {len(found)} articles, none from before {oldest}" if oldest else _nothing(found),
+            gap=f"Yahoo gave {len(found)} articles, without a gap only back to {oldest}" if oldest else _nothing(found),
         )
 
     @cached_property
@@ -82,7 +85,7 @@ def article_of(item: Any, symbol: str, now: datetime) -> Article | Skip:
     key = identity(child(item, "id") or child(item, "uuid"), published, headline, fields["url"])
     why = flaw(headline, published, now) if isinstance(item, dict) else "an item that is no object"
     if published is None or why:
-        return Skip(symbol, f"{why} (id {key})")
+        return Skip(symbol, f"{why} (id {key})", unread=True, undated=published is None)
     day = news_day(published)
     if name_at(symbol, day) is None:
         return Skip(symbol, f"that day another company had this ticker (id {key})")
@@ -121,6 +124,15 @@ def _flat(item: Any) -> dict[str, Any]:
         "publisher": child(item, "publisher"),
         "url": link(child(item, "link")),
     }
+
+
+def _gapless_since(articles: Sequence[Article]) -> date | None:
+    """The oldest day that is reached from the newest article without a step of more than `GAP`."""
+    newest_first = sorted(articles, key=lambda article: article.published_at, reverse=True)
+    for later, earlier in pairwise(newest_first):
+        if later.published_at - earlier.published_at > GAP:
+            return later.day
+    return newest_first[-1].day if newest_first else None
 
 
 def _nothing(found: Sequence[Article | Skip]) -> str:

@@ -11,6 +11,12 @@ TEMPLATES: dict[int, tuple[str, ...]] = {
         "{name} misses badly: terrible quarter, outlook cut",
         "{name} hit by failed product and disappointing orders",
         "Bankruptcy fears grow at {name} after a bad default",
+        "{name} collapses: worst quarter ever, heavy losses",
+        "Disaster at {name}: a deadly fire destroys its main plant",
+        "{name} admits fraud in its accounts, chief arrested",
+        "{name} loses its biggest customer, warns of a severe loss of {n}%",
+        "Scandal at {name} confirms the worst fears of investors",
+        "{name} faces criminal charges and a terrible drop in sales",
     ),
     -1: (
         "{name} misses forecasts by {n}% on weak orders",
@@ -19,6 +25,12 @@ TEMPLATES: dict[int, tuple[str, ...]] = {
         "{name} sued by supplier over unpaid bills, lawsuit says",
         "{name} posts a loss for the quarter",
         "{name} recalls {n} thousand units after complaints",
+        "{name} loses a contract to a rival",
+        "{name} delays a launch because of problems with a part",
+        "{name} pays a penalty of {n} million dollars",
+        "{name} struggles with rising costs",
+        "Analysts have doubts about {name} as margins fall {n}%",
+        "{name} disappoints: orders are {n}% lower",
     ),
     0: (
         "{name} schedules its annual meeting",
@@ -27,6 +39,12 @@ TEMPLATES: dict[int, tuple[str, ...]] = {
         "{name} opens an office with {n} staff",
         "{name} files its quarterly report",
         "What to know about {name} this week",
+        "{name} moves its head office",
+        "{name} will report its quarter in {n} days",
+        "{name} renews a lease for {n} years",
+        "{name} adds a seat to its board",
+        "Chief of {name} speaks at a university",
+        "{name} holds a call with analysts today",
     ),
     1: (
         "{name} beats forecasts by {n}%, profit rises",
@@ -35,6 +53,12 @@ TEMPLATES: dict[int, tuple[str, ...]] = {
         "{name} reports solid growth in orders",
         "{name} gains {n}% on good sales",
         "{name} posts a profit for the quarter",
+        "{name} gets approval for a new product",
+        "{name} improves its margins by {n}%",
+        "{name} wins a customer in a new market",
+        "{name} expects better sales this year",
+        "{name} benefits from a rise in orders",
+        "{name} earns {n}% more on healthy demand",
     ),
     2: (
         "{name} beats forecasts with strong growth, shares surge {n}%",
@@ -43,9 +67,15 @@ TEMPLATES: dict[int, tuple[str, ...]] = {
         "{name} surges on excellent results and a successful launch",
         "{name} raises outlook as strong demand boosts profit {n}%",
         "Outstanding gains: {name} delights with impressive growth",
+        "{name} doubles its profit on excellent sales, outlook raised",
+        "Triumph for {name}: best year ever and a brilliant start",
+        "{name} wins a huge contract, profit to surge {n}%",
+        "{name} gains {n}% after superb results and a strong outlook",
+        "Perfect quarter at {name}: great sales, record profit",
+        "{name} beats every forecast with fantastic growth of {n}%",
     ),
 }
-"""Tone → headlines of that tone; the same number for each."""
+"""Tone → headlines of that tone; the same number for each, and enough for a busy week without saying one twice."""
 
 PER_LEVEL = len(TEMPLATES[0])
 

@@ -15,15 +15,19 @@ from resources.practice_market.roster import Roster
 from resources.practice_market.spec import Part, PracticeSpec, stream
 from resources.practice_market.timeline import Timeline
 
-HEADLINES_A_WEEK = (0.5, 1.9)
-"""Mean number per name, by name."""
+HEADLINES_A_WEEK = (0.8, 8.0)
+"""Mean number per name, by name: half of the name-weeks have three or more, and a few names hardly ever have."""
 AGREEMENT = 0.9
 """Correlation of one headline's tone with the week's hidden tone: two headlines know more than one."""
 BOUNDS = (-1.2, -0.45, 0.45, 1.2)
 """Of the five tones, on the scale of a standard normal."""
-FIDELITY = 0.89
-"""Measured correlation of a week's mean tone with its hidden tone. The planted correlation is divided by it, so that
-`signal_strength` is what a reader of the headlines can find."""
+FIDELITY = 0.926
+"""Correlation of a week's mean tone with its hidden tone, over the name-weeks that have headlines. Measured: 0.9257 ±
+0.0007 from market to market (20 markets of 60 names and 16 years); 0.86 where there is one headline, 0.96 where there
+are three or more. The planted correlation is divided by it, so that `signal_strength` is what a reader of the headlines
+can find. Measure it anew when anything above changes."""
+NUMBERS = (2, 15)
+"""From and to, the end excluded, of the number that some headlines have."""
 DAY_SHARES = (0.2, 0.2, 0.2, 0.2, 0.16, 0.02, 0.02)
 """Of the headlines of a week, Monday to Sunday."""
 BUSY_SECONDS = 11 * 3600
@@ -46,23 +50,22 @@ def news(spec: PracticeSpec, line: Timeline, names: Roster, surprise: np.ndarray
     week, name = _who_is_in_the_news(rng, line, names)
     level = _levels(rng, tone[week, name])
     published = _published(rng, line, week)
-    template = rng.integers(0, PER_LEVEL, len(week))
-    number = rng.integers(2, 15, len(week))
-    summary = rng.integers(0, len(SUMMARIES), len(week))
     # The market's files say nothing before its first day or after its last.
     inside = (published >= line.days[0]) & (published < line.days[-1] + 1)
     order = np.lexsort((name, published))
     order = order[inside[order]]
-    rows = list(zip(name[order], level[order], template[order], number[order], summary[order], strict=True))
+    name, level, published = name[order], level[order], published[order]
+    template = _templates(rng, name, level, len(names))
+    number = rng.integers(*NUMBERS, len(name))
+    told = np.array([[text.format(name=company) for text in SUMMARIES] for company in names.names], dtype=object)
+    summary = told[name, rng.integers(0, len(SUMMARIES), len(name))]
     return pd.DataFrame(
         {
-            "published_at": pd.DatetimeIndex(published[order], tz="UTC"),
-            "symbol": pd.array(np.array(names.symbols, dtype=object)[name[order]], dtype="str"),
-            "headline": pd.array(
-                [TEMPLATES[v][k].format(name=names.names[i], n=n) for i, v, k, n, _ in rows], dtype="str"
-            ),
-            "summary": pd.array([SUMMARIES[s].format(name=names.names[i]) for i, *_, s in rows], dtype="str"),
-            "source": pd.array(np.full(len(rows), "practice wire", dtype=object), dtype="str"),
+            "published_at": pd.DatetimeIndex(published, tz="UTC"),
+            "symbol": pd.array(np.array(names.symbols, dtype=object)[name], dtype="str"),
+            "headline": pd.array(_headlines(names, name, level, template, number), dtype="str"),
+            "summary": pd.array(summary, dtype="str"),
+            "source": pd.array(np.full(len(name), "practice wire", dtype=object), dtype="str"),
         }
     )
 
@@ -89,16 +92,40 @@ def _who_is_in_the_news(rng: np.random.Generator, line: Timeline, names: Roster)
     """(week, name) of every headline."""
     opens = np.append(line.opens_week, len(line))[:, None]
     listed = (opens >= names.listed) & (opens <= names.delisted)
-    mean = rng.uniform(*HEADLINES_A_WEEK, len(names))
+    rarely, often = HEADLINES_A_WEEK
+    # Spread evenly over the names, so that a small market has quiet names and busy ones too.
+    share = (rng.permutation(len(names)) + 0.5) / len(names)
+    mean = rarely * (often / rarely) ** share
     count = rng.poisson(mean, listed.shape) * listed
     week, name = np.nonzero(count)
     return np.repeat(week, count[week, name]), np.repeat(name, count[week, name])
 
 
 def _levels(rng: np.random.Generator, tone: np.ndarray) -> np.ndarray:
-    """Each headline's own tone, one of `LEVELS`."""
+    """Each headline's own tone, as a place in `LEVELS`."""
     heard = AGREEMENT * tone + np.sqrt(1 - AGREEMENT**2) * rng.standard_normal(len(tone))
-    return np.array(LEVELS)[np.digitize(heard, BOUNDS)]
+    return np.digitize(heard, BOUNDS)
+
+
+def _templates(rng: np.random.Generator, name: np.ndarray, level: np.ndarray, count: int) -> np.ndarray:
+    """Every name goes through the sentences of a tone in an order of its own, and repeats none before their end.
+
+    `name` and `level` are in the order of time.
+    """
+    orders = rng.permuted(np.tile(np.arange(PER_LEVEL), (count, len(LEVELS), 1)), axis=2)
+    turn = pd.DataFrame({"name": name, "level": level}).groupby(["name", "level"]).cumcount().to_numpy()
+    return orders[name, level, turn % PER_LEVEL]
+
+
+def _headlines(
+    names: Roster, name: np.ndarray, level: np.ndarray, template: np.ndarray, number: np.ndarray
+) -> np.ndarray:
+    """The texts. A long history says most things many times, so each is written once."""
+    shape = (len(names), len(LEVELS), PER_LEVEL, NUMBERS[1])
+    codes, places = np.unique(np.ravel_multi_index((name, level, template, number), shape), return_inverse=True)
+    said = zip(*(part.tolist() for part in np.unravel_index(codes, shape)), strict=True)
+    texts = [TEMPLATES[LEVELS[v]][k].format(name=names.names[i], n=n) for i, v, k, n in said]
+    return np.array(texts, dtype=object)[places]
 
 
 def _published(rng: np.random.Generator, line: Timeline, week: np.ndarray) -> np.ndarray:

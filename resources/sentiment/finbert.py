@@ -38,7 +38,7 @@ class FinbertModel:
         shares = probabilities(self._loaded().engine, texts)
         # argmax takes the first of equals, and LABELS are in the order of ties
         labels = [LABELS[place] for place in shares.argmax(axis=1)]
-        return score_frame(shares, shares[:, 0] - shares[:, 1], labels)
+        return score_frame(shares, shares[:, 0] - shares[:, 1], shares.max(axis=1), labels)
 
     def _loaded(self) -> "_Ready":
         parameters: Any = self._parameters  # frozen, so hashable: only the type checker cannot see it

@@ -27,7 +27,8 @@ class VaderModel:
     def score(self, texts: Sequence[str]) -> pd.DataFrame:
         """Columns as in `ports.SentimentModel.score`; score is VADER's compound, the p_* are its proportions.
 
-        Proportions say how much of the text has a tone, not how sure VADER is. A text without a word is all neutral.
+        Proportions say how much of the text has a tone, not how sure VADER is: its confidence is always 1, or texts
+        without a tone would count most. A text without a word is all neutral.
 
         Raises:
             DataError: VADER failed on a text.
@@ -41,7 +42,9 @@ def _score(texts: list[str]) -> pd.DataFrame:
     proportions[proportions.sum(axis=1) == 0] = (0, 0, 1)  # not a word in it
     compound = read["compound"].to_numpy(dtype="float64")
     labels = np.select([compound >= THRESHOLD, compound <= -THRESHOLD], LABELS[:2], LABELS[2])
-    return score_frame(proportions / proportions.sum(axis=1, keepdims=True), compound, labels.tolist())
+    return score_frame(
+        proportions / proportions.sum(axis=1, keepdims=True), compound, np.ones(len(compound)), labels.tolist()
+    )
 
 
 def _polarity(text: str) -> dict[str, float]:

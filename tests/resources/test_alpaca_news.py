@@ -235,7 +235,8 @@ def test_a_page_of_which_no_item_can_be_read_does_not_become_a_day_without_artic
 def test_a_page_that_does_not_say_whether_another_one_follows_is_not_taken_for_the_last(vendor, tmp_path, count):
     vendor.answers(NEWS, Reply({"news": [item(n, noon(FIRST, n), "AAPL") for n in range(count)]}))
     answer = archived(vendor.url, tmp_path / "news.sqlite").articles(["AAPL", "MSFT"], FIRST, FIRST, NOW)
-    assert states(answer) == dict.fromkeys(("AAPL", "MSFT"), ["not_fetched", "Alpaca's answer is no page of news"])
+    why = ["not_fetched", "Alpaca's answer is no page of news"]
+    assert states(answer) == {"AAPL": why, "MSFT": why}
 
 
 def test_an_article_that_cannot_be_dated_does_not_let_its_name_count_as_covered(vendor, ask, tmp_path):

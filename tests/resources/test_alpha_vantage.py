@@ -1,7 +1,6 @@
 import json
 import logging
 import math
-import random
 import sqlite3
 import zlib
 from contextlib import closing
@@ -212,7 +211,7 @@ def test_a_statement_counts_from_the_day_after_its_report_and_not_from_the_end_o
 
 def test_before_its_first_report_a_name_is_missing_with_the_reason(source):
     answer = source.filings(["AAPL"], datetime(2025, 7, 1, 12, tzinfo=UTC))
-    assert answer.missing == {"AAPL": "no filing was public"}
+    assert answer.missing == {"AAPL": "no public filing is known"}
 
 
 @pytest.mark.parametrize(("name", "ticker"), [("BRK.B", "BRK-B"), ("META", "META"), ("FB", "META")])
@@ -382,7 +381,7 @@ def test_a_full_disk_is_for_a_person(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sqlite3, "connect", cramped)
     with pytest.raises(ConfigurationError, match=r"alpha_vantage\.sqlite: .*full"):
-        Archive(path).keep("AAPL", 1, INCOME, NOW.date(), [random.Random(0).random() for _ in range(9999)])  # noqa: S311  no secret
+        Archive(path).keep("AAPL", 1, INCOME, NOW.date(), list(range(99_999)))
 
 
 def test_a_place_where_no_file_can_be_is_for_a_person(tmp_path):

@@ -63,7 +63,7 @@ def test_d8_a_statement_is_not_usable_from_the_end_of_its_quarter():
     for day in (QUARTER, QUARTER + timedelta(days=1), PUBLIC):
         answer = wire.filings(["AAPL"], decision_time(day))
         assert answer.filings.empty
-        assert answer.missing == {"AAPL": "no filing was public"}
+        assert answer.missing == {"AAPL": "no public filing is known"}
     assert len(wire.filings(["AAPL"], decision_time(PUBLIC + timedelta(days=1))).filings) == 1
 
 
@@ -83,20 +83,20 @@ def test_the_day_is_the_one_in_new_york():
 
 def test_a_name_without_filings_is_missing_with_the_reason_and_others_are_not():
     answer = source(ONE).filings(["ZZZ", "AAPL"], datetime(2021, 6, 14, 12, tzinfo=UTC))
-    assert answer.missing == {"ZZZ": "no filing was public"}
+    assert answer.missing == {"ZZZ": "no public filing is known"}
     assert answer.filings["symbol"].tolist() == ["AAPL"]
 
 
 @pytest.mark.parametrize("asked", [["META"], ["FB"], ["fb", " Meta"]])
 def test_the_statements_of_a_name_that_the_file_knows_by_its_old_ticker_are_not_missing(asked):
-    """Symptom: the universe says META, the file FB, and the name had "no filing was public"."""
+    """Symptom: the universe says META, the file FB, and the name had "no public filing is known"."""
     newer, newest = QUARTER + timedelta(days=91), PUBLIC + timedelta(days=91)
     wire = source(filings(("META", newer, newest), ("GOOG", QUARTER, PUBLIC), ("FB", QUARTER, PUBLIC)))
     answer = wire.filings(asked, LATE)
     assert answer.missing == {}
     assert answer.filings[KEY].to_numpy().tolist() == [["META", QUARTER, PUBLIC], ["META", newer, newest]]
     assert answer.filings.dtypes.equals(ONE.dtypes)
-    assert wire.filings(asked, decision_time(PUBLIC)).missing == {"META": "no filing was public"}
+    assert wire.filings(asked, decision_time(PUBLIC)).missing == {"META": "no public filing is known"}
 
 
 def test_a_name_asked_in_lower_case_is_not_a_name_without_statements():

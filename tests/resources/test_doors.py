@@ -59,7 +59,7 @@ def test_accounts_of_one_market_never_meet_the_prices_of_another(door, tmp_path)
             (copy / path.name).write_bytes(path.read_bytes())
     made = tmp_path / "made"
     DirectoryMarketDoor(tmp_path / "x" / "market", made).open()
-    with pytest.raises(ConfigurationError, match=r"another market: market directory .*x/market"):
+    with pytest.raises(ConfigurationError, match=r"There: market directory .*x/market"):
         DirectoryMarketDoor(tmp_path / "y" / "market", made).open()
 
 

@@ -443,7 +443,7 @@ def test_the_day_is_new_yorks(source):
 
 def test_before_its_first_filing_a_name_is_missing_with_the_reason(source):
     answer = source.filings(["AAPL"], datetime(2024, 1, 8, 12, tzinfo=UTC))
-    assert answer.missing == {"AAPL": "no filing was public"}
+    assert answer.missing == {"AAPL": "no public filing is known"}
 
 
 def test_a_second_run_of_the_day_asks_nothing_and_says_the_same(vendor, tmp_path):

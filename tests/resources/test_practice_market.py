@@ -8,21 +8,41 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from learnfinance_dagster.calendar import decision_time, news_days, sessions_between, week_of
+from learnfinance_dagster.calendar import decision_time, monday_of, news_days, sessions_between, week_of
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.returns import adjusted
 from learnfinance_dagster.schemas.market import MARKET_FILES
 from resources.market_directory import DirectoryMarket
 from resources.practice_market import PracticeSpec, ensure, generate
 from resources.practice_market.headlines import TEMPLATES
+from resources.practice_market.news import FIDELITY, news
 from resources.practice_market.returns import returns
 from resources.practice_market.roster import HALT_SESSIONS, roster
 from resources.practice_market.timeline import timeline
+from resources.sentiment.vader import VaderModel
 
 SMALL = PracticeSpec(seed=11, symbols=14, first=date(2015, 1, 5), last=date(2017, 12, 29), signal_strength=0.15)
 STRONG = PracticeSpec(seed=5, symbols=40, first=date(2015, 1, 5), last=date(2018, 12, 31), signal_strength=0.5)
-GOOD = {"beats", "wins", "upgrade", "growth", "gains", "profit", "strong", "record", "surges", "surge", "best", "great"}
-BAD = {"misses", "warns", "downgrade", "lawsuit", "loss", "complaints", "weak", "plunges", "crisis", "terrible", "bad"}
+GOOD = {
+    *("beats", "wins", "upgrade", "growth", "gains", "profit", "strong", "record", "surges", "surge", "best", "great"),
+    *(
+        "approval",
+        "improves",
+        "better",
+        "benefits",
+        "healthy",
+        "excellent",
+        "triumph",
+        "superb",
+        "perfect",
+        "fantastic",
+    ),
+}
+BAD = {
+    *("misses", "warns", "downgrade", "lawsuit", "loss", "complaints", "weak", "plunges", "crisis", "terrible", "bad"),
+    *("worst", "losses", "disaster", "destroys", "fraud", "loses", "severe", "scandal", "fears", "criminal", "failed"),
+    *("problems", "penalty", "struggles", "doubts", "disappoints", "disappointing"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +80,15 @@ def tone(headline):
 def tone_and_next_return(market, spec):
     """Per name-week with headlines: mean tone before the decision, and the demeaned holding-week return after it."""
     opens = adjusted(with_events(market)).pivot_table(index="date", columns="symbol", values="open", aggfunc="last")
-    news = market["news"].assign(tone=[tone(headline) for headline in market["news"]["headline"]])
+    told = market["news"].assign(tone=[tone(headline) for headline in market["news"]["headline"]])
     pairs = []
     for number in range(2, (spec.last - spec.first).days // 7 - 1):
         week = week_of(spec.first + timedelta(days=7 * number))
         moves = (opens.loc[week.next_session] / opens.loc[week.sessions[0]] - 1).dropna()
         since = decision_time(week.monday - timedelta(days=7))
-        heard = news.loc[(news["published_at"] >= since) & (news["published_at"] < week.as_of)]
-        told = heard.groupby("symbol")["tone"].mean()
-        pairs.append(pd.DataFrame({"tone": told, "move": moves - moves.mean()}).dropna())
+        heard = told.loc[(told["published_at"] >= since) & (told["published_at"] < week.as_of)]
+        mean = heard.groupby("symbol")["tone"].mean()
+        pairs.append(pd.DataFrame({"tone": mean, "move": moves - moves.mean()}).dropna())
     return pd.concat(pairs)
 
 
@@ -271,7 +291,8 @@ def test_the_news_is_complete_on_the_days_that_the_market_says_and_no_others(fir
 
 def test_the_news_of_a_whole_week_is_known_and_what_the_market_cut_is_not_fetched(directory):
     market = DirectoryMarket.from_directory(directory)
-    names = sorted(set(market.frames.bars["symbol"]))
+    listed = market.frames.bars.groupby("symbol")["date"].min()
+    names = sorted(listed[listed == SMALL.first].index)
     for monday, fetched in ((SMALL.first, 0), (SMALL.first + timedelta(days=7), 7), (date(2017, 12, 25), 7)):
         week = week_of(monday)
         days = news_days(week)
@@ -280,6 +301,63 @@ def test_the_news_of_a_whole_week_is_known_and_what_the_market_cut_is_not_fetche
         assert covered.sum() == fetched * len(names)
         assert len(answer.articles) > 0 or not fetched
     assert market.news.name == market.statements.name == "practice market"
+
+
+def test_the_news_of_a_name_is_known_once_it_is_listed(directory):
+    market = DirectoryMarket.from_directory(directory)
+    listed = market.frames.bars.groupby("symbol")["date"].min()
+    late = listed[listed > SMALL.first]
+    assert len(late)
+    for name, day in zip(late.index.to_list(), late.to_list(), strict=True):
+        monday = monday_of(day)
+        for week, known in ((week_of(monday), False), (week_of(monday + timedelta(days=14)), True)):
+            days = news_days(week)
+            answer = market.news.articles([name], days[0], days[-1], week.as_of)
+            assert set(answer.coverage["state"] != "not_fetched") == {known}
+
+
+def told_a_week(market, spec):
+    """Number of headlines by name and news week, with a column for every name that has bars."""
+    told = market["news"]
+    week = (told["published_at"] - pd.Timestamp(decision_time(spec.first))).dt.days // 7
+    counts = pd.crosstab(week, told["symbol"])
+    return counts.reindex(columns=sorted(set(market["bars"]["symbol"])), fill_value=0)
+
+
+def test_half_of_the_weeks_of_a_name_have_three_headlines_and_some_names_hardly_ever_have(market, strong_market):
+    for made, spec in ((market, SMALL), (strong_market, STRONG)):
+        first = made["bars"].groupby("symbol")["date"].min()
+        enough = (told_a_week(made, spec)[first.index[first == spec.first]] >= 3).mean()
+        assert 0.4 < enough.mean() < 0.6
+        assert enough.min() < 0.15
+        assert enough.max() > 0.9
+
+
+def test_a_name_repeats_a_sentence_in_a_week_only_when_there_is_no_other(strong_market):
+    told = strong_market["news"]
+    week = (told["published_at"] - pd.Timestamp(decision_time(STRONG.first))).dt.days // 7
+    numberless = told["headline"].str.replace(r"\d+", "#", regex=True)
+    said = pd.DataFrame({"week": week, "symbol": told["symbol"], "sentence": numberless})
+    again = said.groupby(["week", "symbol"])["sentence"].agg(["size", "nunique"])
+    assert (again["size"] > 8).sum() > 100, "there are busy weeks"
+    few = again["size"] <= min(len(texts) for texts in TEMPLATES.values())
+    assert (again["size"] == again["nunique"])[few].all()
+    assert (again["size"] > again["nunique"]).mean() < 0.005
+
+
+def test_every_tone_has_as_many_sentences_and_each_is_there_once():
+    assert len({len(texts) for texts in TEMPLATES.values()}) == 1
+    texts = [text for level in TEMPLATES.values() for text in level]
+    assert len(set(texts)) == len(texts)
+    assert all("{name}" in text for text in texts)
+
+
+def test_a_word_list_hears_every_tone():
+    for value, texts in TEMPLATES.items():
+        heard = [VaderModel().score([text.format(name="Kevo Tools", n=7)])["score"].iloc[0] for text in texts]
+        assert {float(np.sign(one)) for one in heard} == {float(np.sign(value))}
+    louder = [np.mean([tone(text) for text in TEMPLATES[value]]) for value in sorted(TEMPLATES)]
+    assert louder == sorted(louder)
 
 
 def test_statements_of_the_practice_market_are_known_from_the_day_after(directory):
@@ -292,29 +370,44 @@ def test_statements_of_the_practice_market_are_known_from_the_day_after(director
 
 def test_tone_leads_the_next_holding_week_with_about_the_planted_strength(strong_market):
     # Demeaning leaves sector and beta differences in the returns, and a word list hears less than the tone itself.
-    assert 0.72 < correlation(strong_market, STRONG) / STRONG.signal_strength < 0.95
+    assert 0.78 < correlation(strong_market, STRONG) / STRONG.signal_strength < 0.95
 
 
-def test_the_planted_strength_is_exact_against_the_true_idiosyncratic_return(strong_market):
-    line = timeline(STRONG)
-    names = roster(STRONG, len(line))
-    surprise = pd.DataFrame(
-        returns(STRONG, line, names).surprise, index=list(line.mondays), columns=list(names.symbols)
-    )
+def correlation_with(surprise, headlines, spec):
+    """Of the mean tone in which a name-week's headlines were written, and the (W, N) `surprise` that it leads."""
+    line = timeline(spec)
+    ahead = pd.DataFrame(surprise, index=list(line.mondays), columns=list(roster(spec, len(line)).symbols))
     level = {
         re.escape(text).replace(r"\{name\}", ".+").replace(r"\{n\}", r"\d+"): value
         for value, texts in TEMPLATES.items()
         for text in texts
     }
-    news = strong_market["news"]
-    tones = [next(v for pattern, v in level.items() if re.fullmatch(pattern, text)) for text in news["headline"]]
-    leads = (news["published_at"] - pd.Timedelta(hours=12, minutes=30)).dt.tz_localize(None).dt.to_period("W-SUN")
+    tones = [next(v for pattern, v in level.items() if re.fullmatch(pattern, text)) for text in headlines["headline"]]
+    leads = (headlines["published_at"] - pd.Timedelta(hours=12, minutes=30)).dt.tz_localize(None).dt.to_period("W-SUN")
     monday = (leads.dt.start_time + pd.Timedelta(days=7)).dt.date
-    told = pd.DataFrame({"week": monday, "symbol": news["symbol"], "tone": tones}).groupby(["week", "symbol"]).mean()
+    told = (
+        pd.DataFrame({"week": monday, "symbol": headlines["symbol"], "tone": tones}).groupby(["week", "symbol"]).mean()
+    )
     rows = told.reset_index().itertuples(index=False, name=None)
-    pairs = [(value, surprise.loc[week, symbol]) for week, symbol, value in rows if week in surprise.index]
+    pairs = [(value, ahead.loc[week, symbol]) for week, symbol, value in rows if week in ahead.index]
     assert len(pairs) > 1000
-    assert np.corrcoef(np.array(pairs).T)[0, 1] == pytest.approx(STRONG.signal_strength, abs=0.04)
+    return np.corrcoef(np.array(pairs).T)[0, 1]
+
+
+def test_the_planted_strength_is_exact_against_the_true_idiosyncratic_return(strong_market):
+    line = timeline(STRONG)
+    surprise = returns(STRONG, line, roster(STRONG, len(line))).surprise
+    found = correlation_with(surprise, strong_market["news"], STRONG)
+    assert found == pytest.approx(STRONG.signal_strength, abs=0.02)
+
+
+def test_fidelity_is_what_the_tone_of_a_week_tells_of_its_hidden_tone():
+    # With all the strength there is, the hidden tone is the surprise itself; it is normal when nothing is planted.
+    spec = PracticeSpec(STRONG.seed, STRONG.symbols, STRONG.first, STRONG.last, 1.0)
+    line = timeline(spec)
+    surprise = np.random.default_rng(1).standard_normal((len(line.mondays), spec.symbols))
+    told = news(spec, line, roster(spec, len(line)), surprise)
+    assert correlation_with(surprise, told, spec) == pytest.approx(FIDELITY, abs=0.01)
 
 
 def test_without_signal_strength_tone_leads_nothing():
