@@ -4,10 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from learnfinance_dagster.orchestration.handles import Sources
+from learnfinance_dagster.parameters import SignalParameters
 from learnfinance_dagster.ports import Coverage
 from learnfinance_dagster.reporting.evidence import EvidenceSummary, NameEvidence
-from learnfinance_dagster.signals.halal_screen import disagreements
 from learnfinance_dagster.signals.sentiment import FAILED
 
 FRAMES = ("news_coverage", "news_sentiment", "fundamentals", "halal_screen")
@@ -18,25 +17,39 @@ MANY = 0.2
 """Share of names without filings above which the report says why."""
 
 
-def evidence_summary(found: dict[str, Any], names: list[str], sources: Sources) -> EvidenceSummary:
-    """The week's signals of the screened names, and how far the evidence reaches."""
+def evidence_summary(
+    found: dict[str, Any], names: list[str], readers: tuple[str, ...], parameters: SignalParameters
+) -> EvidenceSummary:
+    """The week's signals of the screened names, how far the evidence reaches, and who reads it."""
     coverage, sentiment, ratios, screen = (found[name] for name in FRAMES)
+    unfiled = ratios["reason"].where(ratios["available_on"].isna(), "")
     table = (
         pd.DataFrame({"symbol": names})
         .merge(sentiment.assign(scoring_failed=_broken(sentiment)).drop(columns="reason"), on="symbol", how="left")
-        .merge(ratios.drop(columns=["week", "reason", "available_on"]), on="symbol", how="left")
+        .merge(
+            ratios.assign(filing_reason=unfiled).drop(columns=["week", "reason", "available_on"]),
+            on="symbol",
+            how="left",
+        )
         .merge(screen.drop(columns="week"), on="symbol", how="left")
     )
-    differing = disagreements(screen)
+    failing = screen[screen["verdict"] == "fail"]
+    verdicts = screen["verdict"].value_counts()
     return EvidenceSummary(
-        news_source=sources.news.name,
-        filings_source=", ".join(sorted(set(ratios["source"]) - {""})) or sources.filings.name,
-        model=sentiment["model"].iloc[0] if len(sentiment) else sources.model.name,
+        news_source=", ".join(sorted(set(coverage["source"]))) or "none",
+        filings_source=", ".join(sorted(set(ratios["source"]) - {""})) or "none",
+        model=sentiment["model"].iloc[0] if len(sentiment) else "none",
+        readers=readers,
         names=tuple(_of_name(row) for row in table.to_dict("records")),
         not_fetched_share=float((coverage["state"] == Coverage.NOT_FETCHED).mean()) if len(coverage) else 0.0,
-        disagreements=tuple(zip(differing["symbol"], differing["reason"], strict=True)),
-        unknown=int((screen["verdict"] == "unknown").sum()),
-        failures=_failures(coverage, sentiment, ratios),
+        most_not_fetched=parameters.max_not_fetched,
+        news_failures=_why_no_news(coverage),
+        basis=parameters.halal_basis,
+        passed=int(verdicts.get("pass", 0)),
+        failed=int(verdicts.get("fail", 0)),
+        unknown=int(verdicts.get("unknown", 0)),
+        disagreements=tuple(zip(failing["symbol"], failing["reason"], strict=True)),
+        failures=_failures(sentiment, ratios),
     )
 
 
@@ -64,6 +77,7 @@ def _of_name(row: dict[Any, Any]) -> NameEvidence:
         debt_to_equity=figure("debt_to_equity"),
         fundamental_age=figure("fundamental_age"),
         filed_on=known.get("available_on"),
+        filing_reason=known.get("filing_reason", ""),
         screen=known.get("verdict", ""),
         screen_reason=known.get("reason", ""),
     )
@@ -74,12 +88,19 @@ def _broken(sentiment: pd.DataFrame) -> "pd.Series[bool]":
     return sentiment["reason"].str.startswith(FAILED)
 
 
-def _failures(coverage: pd.DataFrame, sentiment: pd.DataFrame, ratios: pd.DataFrame) -> tuple[str, ...]:
-    """What a person should mend: a source that did not answer, a model that failed, companies without filings."""
-    missing = coverage.loc[coverage["state"] == Coverage.NOT_FETCHED, "reason"].value_counts()
-    found = [f"news of {n} of {len(coverage)} (day, name) pairs: {why}" for why, n in missing.head(SHOWN).items()]
-    found += [f"no article was scored: {why}" for why in sentiment.loc[_broken(sentiment), "reason"].unique()[:1]]
+def _why_no_news(coverage: pd.DataFrame) -> tuple[str, ...]:
+    """The commonest reasons why news was not fetched, each with how many days of how many names."""
+    missing = coverage[coverage["state"] == Coverage.NOT_FETCHED]
+    reasons = missing["reason"].value_counts().head(SHOWN).index
+    told = [(why, missing[missing["reason"] == why]) for why in reasons]
+    return tuple(f"{why} ({rows['day'].nunique()} days, {rows['symbol'].nunique()} names)" for why, rows in told)
+
+
+def _failures(sentiment: pd.DataFrame, ratios: pd.DataFrame) -> tuple[str, ...]:
+    """What a person should mend: a model that failed, companies without filings."""
+    found = [f"no article was scored: {why}" for why in sentiment.loc[_broken(sentiment), "reason"].unique()[:1]]
     unfiled = ratios[ratios["available_on"].isna()]
     if len(unfiled) > MANY * len(ratios):
-        found.append(f"filings of {len(unfiled)} of {len(ratios)} names: {unfiled['reason'].iloc[0]}")
+        why = unfiled["reason"].mode()[0]
+        found.append(f"filings of {len(unfiled)} of {len(ratios)} names are missing: {why}")
     return tuple(found)

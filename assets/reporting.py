@@ -16,7 +16,7 @@ from assets.trading import STEPS
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.calendar import sessions_back, week_from_key
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, Sources, TradingFloor
+from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import png, stored_type
 from learnfinance_dagster.ports import Ledger, Market, MarketInfo
@@ -33,6 +33,7 @@ READER = "reader@localhost"
 
 def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
     """The report waits for every account's branch; a branch that failed is a section that says so."""
+    readers = tuple(a.name for a in allocators if "state_features" in a.reads)
     steps = {f"{a.name}_{step}": dg.AssetIn() for a in allocators for step in ("weights", *STEPS)}
 
     @dg.asset(
@@ -54,7 +55,6 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
         market: dg.ResourceParam[MarketDoor],
         floor: dg.ResourceParam[TradingFloor],
         outbox: dg.ResourceParam[Outbox],
-        sources: dg.ResourceParam[Sources],
         parameters: dg.ResourceParam[Parameters],
         **found: Any,
     ) -> dg.MaterializeResult:
@@ -67,7 +67,7 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
             sections = tuple(_section(allocator, found, ledger, week.monday) for allocator in allocators)
             halal, screened = found["halal_universe"], found["screened_universe"]
             names = screened.loc[screened["kept"], "symbol"].tolist()
-            evidence = evidence_summary(found, names, sources)
+            evidence = evidence_summary(found, names, readers, parameters.signals)
             content = _content(week, market.open(), halal, screened, sections, evidence, parameters)
             name = f"weekly-{week.key}"
             if read_only(floor.facts(context)) and floor.keeps("screened_universe", week.key):

@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from learnfinance_dagster.allocation import ALLOCATORS
-from learnfinance_dagster.calendar import NEW_YORK
+from learnfinance_dagster.calendar import new_york_day
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, WEEKLY, history, weeks_of
@@ -43,7 +43,7 @@ def halal_universe(
         source = market.open()
         for week in weeks_of(context):
             known = source.holdings(parameters.universe.funds, week.as_of)
-            today = week.as_of.astimezone(NEW_YORK).date()
+            today = new_york_day(week.as_of)
             merged = merge_holdings(known, frozenset(parameters.universe.blocked), today)
             frames.append(merged.assign(week=week.key))
     out = pd.concat(frames, ignore_index=True)

@@ -138,6 +138,11 @@ def matters(day: date) -> bool:
     return bool(sessions_between(day - timedelta(days=1), day))
 
 
+def new_york_day(moment: datetime) -> date:
+    """The date in New York at that moment."""
+    return moment.astimezone(NEW_YORK).date()
+
+
 def monday_of(day: date) -> date:
     """The Monday of the calendar week that contains `day`."""
     return day - timedelta(days=day.weekday())

@@ -18,7 +18,13 @@ from learnfinance_dagster.orchestration.handles import (
     Sources,
     TradingFloor,
 )
-from learnfinance_dagster.orchestration.jobs import fill_sentiment_gaps, monday, monday_schedule, research
+from learnfinance_dagster.orchestration.jobs import (
+    fill_sentiment_gaps,
+    history_schedule,
+    monday,
+    monday_schedule,
+    research,
+)
 from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.settings import Settings
 from resources.artifacts import ArtifactIOManager, ArtifactStore
@@ -107,10 +113,11 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
         sentiment_door(settings),
         RawFolder(settings.root / "raw"),
     )
+    status = dg.DefaultScheduleStatus(settings.schedule_status.upper())
     return dg.Definitions(
         assets=all_assets(),
         jobs=[monday, research, fill_sentiment_gaps],
-        schedules=[monday_schedule(dg.DefaultScheduleStatus(settings.schedule_status.upper()))],
+        schedules=[monday_schedule(status), history_schedule(status)],
         resources={
             "io_manager": ArtifactIOManager(store, keeps=floor.keeps),
             "artifacts": store,

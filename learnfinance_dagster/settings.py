@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from learnfinance_dagster.errors import ConfigurationError
@@ -98,6 +98,18 @@ class Settings(BaseSettings):
                 f"{prefix}{'__'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()
             ]
             raise ConfigurationError("; ".join(faults)) from None
+
+    @model_validator(mode="after")
+    def _invented_names_are_asked_of_nobody(self) -> "Settings":
+        """Some invented tickers are real companies, whose news would stand beside invented prices."""
+        for name, chosen in (("NEWS", self.news), ("FUNDAMENTALS", self.fundamentals)):
+            if self.market == "practice" and chosen != "market":
+                msg = (
+                    f"the practice market's names are invented: LEARNFINANCE_{name}={chosen} needs"
+                    " LEARNFINANCE_MARKET=directory"
+                )
+                raise ValueError(msg)
+        return self
 
     @property
     def market_name(self) -> str:

@@ -12,7 +12,7 @@ import pytest
 from learnfinance_dagster.commands.graph import PAGE, graph_page
 from learnfinance_dagster.definitions import defs
 from learnfinance_dagster.orchestration.partitions import WEEKLY
-from learnfinance_dagster.schemas.artifacts import FRAMES
+from learnfinance_dagster.schemas.artifacts import FRAMES, HISTORY
 
 GRAPH = defs.resolve_asset_graph()
 ASSETS = {key.path[-1]: GRAPH.get(key) for key in sorted(GRAPH.get_all_asset_keys())}
@@ -76,10 +76,18 @@ def test_there_is_one_job_that_trades_and_one_that_does_not():
     assert names - {"fill_sentiment_gaps"} == {"monday", "research"}
 
 
-@pytest.mark.parametrize("name", ["monday", "research"])
-def test_a_job_holds_every_asset_and_runs_in_one_process(name):
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("monday", set(ASSETS) - HISTORY),
+        ("research", set(ASSETS)),
+        ("fill_sentiment_gaps", {"halal_universe", *HISTORY}),
+    ],
+)
+def test_a_job_holds_its_assets_and_runs_in_one_process(name, held):
+    """Nothing of the history, which no decision reads, may keep Monday's orders waiting."""
     job = defs.resolve_job_def(name)
-    assert {key.path[-1] for key in job.asset_layer.selected_asset_keys} == set(ASSETS)
+    assert {key.path[-1] for key in job.asset_layer.selected_asset_keys} == held
     assert job.executor_def is dg.in_process_executor
 
 
@@ -111,8 +119,17 @@ def test_the_schedule_ticks_at_the_decision_and_asks_for_that_same_monday():
     assert (request.partition_key, request.run_key) == ("2025-12-29", "2025-12-29")
 
 
-def test_the_schedule_waits_until_somebody_switches_it_on():
-    assert defs.resolve_schedule_def("monday").default_status is dg.DefaultScheduleStatus.STOPPED
+def test_the_history_of_sentiment_is_completed_the_night_after_for_that_same_monday():
+    night = datetime(2025, 12, 29, 21, 30, tzinfo=UTC)
+    tick = defs.resolve_schedule_def("sentiment_history").evaluate_tick(
+        dg.build_schedule_context(scheduled_execution_time=night)
+    )
+    assert [request.partition_key for request in tick.run_requests] == ["2025-12-29"]
+
+
+@pytest.mark.parametrize("name", ["monday", "sentiment_history"])
+def test_a_schedule_waits_until_somebody_switches_it_on(name):
+    assert defs.resolve_schedule_def(name).default_status is dg.DefaultScheduleStatus.STOPPED
 
 
 def test_a_monday_does_not_exist_before_its_decision():

@@ -130,3 +130,11 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(monkeypatch):
     monkeypatch.setenv("LEARNFINANCE_MARKET", "alpaca")
     with pytest.raises(ConfigurationError, match="LEARNFINANCE_MARKET: Input should be 'practice' or 'directory'"):
         Settings.from_environment()
+
+
+@pytest.mark.parametrize(("name", "chosen"), [("news", "alpaca"), ("news", "yahoo"), ("fundamentals", "edgar")])
+def test_no_real_vendor_is_asked_about_invented_names(monkeypatch, name, chosen):
+    """Some of them are real tickers: their news stood under the banner that nothing here happened."""
+    monkeypatch.setenv(f"LEARNFINANCE_{name.upper()}", chosen)
+    with pytest.raises(ConfigurationError, match=f"LEARNFINANCE_{name.upper()}={chosen} needs LEARNFINANCE_MARKET"):
+        Settings.from_environment()

@@ -1,9 +1,9 @@
 """What learned allocators and forecasters read: the state, and the optional technical features."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 import pandas as pd
-from learnfinance_dagster.signals.state import FEATURES
-from learnfinance_dagster.signals.state import state_features as state_of
 
 from assets.signals.shared import SCHEMA, WEEKLY_FRAME, names_of, of_week, schema_check, spec
 from learnfinance_dagster.orchestration.failures import translated
@@ -11,9 +11,14 @@ from learnfinance_dagster.orchestration.handles import Parameters
 from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, history, weeks_of
 from learnfinance_dagster.orchestration.tables import markdown
 from learnfinance_dagster.returns import History
+from learnfinance_dagster.signals.state import FEATURES
+from learnfinance_dagster.signals.state import state_features as state_of
 from learnfinance_dagster.signals.technical import technical_features as technical_of
 
-BLOCKING = {"blocking": True, "description": "Red stops everything that would trade on these numbers."}
+BLOCKING = {
+    "blocking": True,
+    "description": "Columns, types and ranges. Red stops everything that would trade on these numbers.",
+}
 
 
 @dg.asset(
@@ -24,17 +29,17 @@ BLOCKING = {"blocking": True, "description": "Red stops everything that would tr
 )
 def state_features(
     context: dg.AssetExecutionContext, news_sentiment: pd.DataFrame, fundamentals: pd.DataFrame
-) -> dg.MaterializeResult:
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """One row per name, the features in a fixed order: the only door through which signals reach learned allocators.
 
     Missing values stay missing here. They are filled by one imputation, fitted in training and stored with the model.
     """
     with translated(context):
         found = state_of(news_sentiment, fundamentals)
-    return dg.MaterializeResult(
-        value=found,
-        metadata={"dagster/row_count": len(found), "features": _known(of_week(found, weeks_of(context)[-1]), FEATURES)},
-        check_results=[schema_check("state_features", found)],
+    yield schema_check("state_features", found)
+    newest = of_week(found, weeks_of(context)[-1])
+    yield dg.MaterializeResult(
+        value=found, metadata={"dagster/row_count": len(found), "features": _known(newest, FEATURES)}
     )
 
 
@@ -50,7 +55,7 @@ def technical_features(
     halal_universe: pd.DataFrame,
     daily_bars: pd.DataFrame,
     parameters: dg.ResourceParam[Parameters],
-) -> dg.MaterializeResult:
+) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     """What prices alone say: RSI, MACD, true range, volatility, momentum, and directional changes.
 
     An optional group: nothing has to read it. Every value is made of sessions that had closed, from 60 weeks of
@@ -69,10 +74,10 @@ def technical_features(
             ignore_index=True,
         )
     features = [column for column in found.columns if column not in ("week", "symbol")]
-    return dg.MaterializeResult(
-        value=found,
-        metadata={"dagster/row_count": len(found), "features": _known(of_week(found, weeks[-1]), features)},
-        check_results=[schema_check("technical_features", found)],
+    yield schema_check("technical_features", found)
+    newest = of_week(found, weeks[-1])
+    yield dg.MaterializeResult(
+        value=found, metadata={"dagster/row_count": len(found), "features": _known(newest, features)}
     )
 
 

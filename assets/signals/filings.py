@@ -7,16 +7,15 @@ import pandas as pd
 
 from assets.signals.gathering import Frames, gathered
 from assets.signals.shared import (
-    SCHEMA,
     SHOWN,
+    TRIED,
     WEEKLY_FRAME,
     names_of,
     of_week,
-    schema_check,
     spec,
     warned,
 )
-from learnfinance_dagster.calendar import NEW_YORK
+from learnfinance_dagster.calendar import new_york_day
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed
 from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, Shelf, Sources
 from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, history, weeks_of
@@ -27,21 +26,21 @@ from learnfinance_dagster.schemas.market import Fundamentals
 from learnfinance_dagster.signals.filings import newest_filings
 from learnfinance_dagster.signals.fundamentals import DAYS_A_QUARTER
 from learnfinance_dagster.signals.fundamentals import fundamentals as ratios_of
-from learnfinance_dagster.signals.halal_screen import disagreements
 from learnfinance_dagster.signals.halal_screen import halal_screen as screened
 from learnfinance_dagster.signals.market_value import prices_at_filing
 from learnfinance_dagster.values import Week
 
 FILINGS, FUNDAMENTALS, SCREEN = "filings", "fundamentals", "halal_screen"
 NO_FILINGS = pd.DataFrame(columns=pd.Index(Fundamentals.to_schema().columns))
-LATE_SHARE = 0.1
-"""Of the names, whose newest filing may be late or absent before the check warns."""
+LATE_SHARE, MISSING_SHARE = 0.1, 0.2
+"""Of the names: whose newest filing may be late, and of which none may be known, before the checks warn."""
 
 
 @dg.asset(
     check_specs=[
-        dg.AssetCheckSpec(COMPLETED, asset=FILINGS),
-        dg.AssetCheckSpec("stale_filings", asset=FILINGS),
+        dg.AssetCheckSpec(COMPLETED, asset=FILINGS, description=TRIED),
+        dg.AssetCheckSpec("coverage", asset=FILINGS, description="Are filings known of nearly all names?"),
+        dg.AssetCheckSpec("stale_filings", asset=FILINGS, description="Is the newest filing of each name recent?"),
     ],
     dagster_type=dg.Any,
     **WEEKLY_FRAME,
@@ -89,6 +88,7 @@ def filings(
         },
         check_results=[
             completed({last.key: outcome}),
+            _known(newest),
             _stale(newest, last, parameters.signals.stale_filing_quarters),
         ],
     )
@@ -99,26 +99,33 @@ def _says_nothing(frames: Frames) -> bool:
 
 
 def _newest(known: pd.DataFrame, halal_universe: pd.DataFrame, week: Week, missing: dict[str, str]) -> pd.DataFrame:
-    today = week.as_of.astimezone(NEW_YORK).date()
+    today = new_york_day(week.as_of)
     return newest_filings(known, names_of(halal_universe, week), today, missing).assign(week=week.key)
 
 
+def _known(newest: pd.DataFrame) -> dg.AssetCheckResult:
+    """Whether filings are missing of many names, and the commonest reason."""
+    missing = newest.loc[newest["missing"] != "", "missing"]
+    share = len(missing) / max(newest["symbol"].nunique(), 1)
+    told = f"of {share:.0%} of the names no filing is known; more than {MISSING_SHARE:.0%} is too much"
+    if len(missing):
+        told += f". Mostly: {missing.mode()[0]}"
+    return warned("coverage", FILINGS, passed=share <= MISSING_SHARE, told=told)
+
+
 def _stale(newest: pd.DataFrame, week: Week, quarters: float) -> dg.AssetCheckResult:
-    """Whether many names' newest filing is older than companies may take."""
-    oldest = week.as_of.astimezone(NEW_YORK).date() - timedelta(days=quarters * DAYS_A_QUARTER)
-    on_time = set(newest.loc[[day is not None and day >= oldest for day in newest["available_on"]], "symbol"])
-    late = sorted(set(newest["symbol"]) - on_time)
-    share = len(late) / max(newest["symbol"].nunique(), 1)
-    told = f"{share:.0%} of the names filed nothing for {quarters:g} quarters; up to {LATE_SHARE:.0%} is tolerated"
-    if late:
-        told += f": {', '.join(late[:SHOWN])}"
-    return warned("stale_filings", FILINGS, passed=share <= LATE_SHARE, told=told)
+    """Whether many names' newest filing is older than companies may take; names without any are not judged."""
+    oldest = new_york_day(week.as_of) - timedelta(days=quarters * DAYS_A_QUARTER)
+    last = newest.dropna(subset="available_on").groupby("symbol")["available_on"].max()
+    late = [str(symbol) for symbol, day in last.items() if day < oldest]
+    told = f"{len(late)} of {len(last)} names: newest filing older than {quarters:g} quarters"
+    told += f" ({', '.join(late[:SHOWN])})" if late else ""
+    return warned("stale_filings", FILINGS, passed=len(late) <= LATE_SHARE * len(last), told=told)
 
 
 @dg.asset(
     check_specs=[
-        dg.AssetCheckSpec(COMPLETED, asset=FUNDAMENTALS),
-        dg.AssetCheckSpec(SCHEMA, asset=FUNDAMENTALS),
+        dg.AssetCheckSpec(COMPLETED, asset=FUNDAMENTALS, description=TRIED),
     ],
     dagster_type=dg.Any,
     **WEEKLY_FRAME,
@@ -157,13 +164,13 @@ def fundamentals(
             ),
             "why_null": markdown(["reason", "names"], clauses[clauses != ""].value_counts().head(SHOWN).items()),
         },
-        check_results=[completed({last.key: outcome}), schema_check(FUNDAMENTALS, found)],
+        check_results=[completed({last.key: outcome})],
     )
 
 
 def _points(filings: pd.DataFrame, weeks: list[Week]) -> pd.DataFrame:
     """The (week, symbol) pairs of stored filings, with the New York day of each decision."""
-    days = {week.key: week.as_of.astimezone(NEW_YORK).date() for week in weeks}
+    days = {week.key: new_york_day(week.as_of) for week in weeks}
     pairs = filings[["week", "symbol"]].drop_duplicates(ignore_index=True)
     return pairs.assign(today=pairs["week"].map(days).astype(object))
 
@@ -176,7 +183,7 @@ def _empty_rows(filings: pd.DataFrame, why: str) -> pd.DataFrame:
 
 @dg.asset(
     ins={"daily_bars": dg.AssetIn(partition_mapping=history())},
-    check_specs=[dg.AssetCheckSpec(COMPLETED, asset=SCREEN)],
+    check_specs=[dg.AssetCheckSpec(COMPLETED, asset=SCREEN, description=TRIED)],
     dagster_type=dg.Any,
     **WEEKLY_FRAME,
     **spec(SCREEN),
@@ -184,7 +191,6 @@ def _empty_rows(filings: pd.DataFrame, why: str) -> pd.DataFrame:
 def halal_screen(
     context: dg.AssetExecutionContext,
     filings: pd.DataFrame,
-    halal_universe: pd.DataFrame,
     daily_bars: pd.DataFrame,
     market: dg.ResourceParam[MarketDoor],
     shelf: dg.ResourceParam[Shelf],
@@ -198,14 +204,13 @@ def halal_screen(
     last = weeks_of(context)[-1]
 
     def judged(week: Week, statements: pd.DataFrame) -> pd.DataFrame:
-        in_funds = set(names_of(halal_universe, week))
         prices = None
         if parameters.signals.halal_basis == "market_value":
             is_as_traded = market.open().info.price_basis is PriceBasis.AS_TRADED
             bars = History(daily_bars).of(week, HISTORY_WEEKS)
             prices = prices_at_filing(bars, statements) if is_as_traded else None
-        today = week.as_of.astimezone(NEW_YORK).date()
-        return screened(statements, today, prices, in_funds, parameters.signals).assign(week=week.key)
+        today = new_york_day(week.as_of)
+        return screened(statements, today, prices, parameters.signals).assign(week=week.key)
 
     def every(weeks: list[Week]) -> Frames:
         return {SCREEN: pd.concat([judged(week, of_week(filings, week)) for week in weeks], ignore_index=True)}
@@ -216,7 +221,7 @@ def halal_screen(
     outcome = gathered(context, shelf, (SCREEN,), every, nothing)
     found = outcome.value[SCREEN]
     newest = of_week(found, last)
-    differing = disagreements(newest)
+    differing = newest[newest["verdict"] == "fail"]
     return dg.MaterializeResult(
         value=found,
         metadata={

@@ -3,8 +3,8 @@
 import dagster as dg
 import pandas as pd
 
+from assets.signals.asking import answers, tones
 from assets.signals.shared import SHOWN, WEEKLY_FRAME, names_of, of_week, spec
-from learnfinance_dagster.calendar import news_days
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import Parameters, Shelf, Sources
 from learnfinance_dagster.orchestration.partitions import weeks_of
@@ -12,7 +12,7 @@ from learnfinance_dagster.orchestration.tables import markdown
 from learnfinance_dagster.ports import Coverage
 from learnfinance_dagster.signals.daily_sentiment import daily_sentiment as of_days
 from learnfinance_dagster.signals.daily_sentiment import sentiment_gaps as gaps_of
-from learnfinance_dagster.signals.news import deduplicated, text_of
+from learnfinance_dagster.signals.news import deduplicated
 
 
 @dg.asset(**WEEKLY_FRAME, **spec("daily_sentiment"))
@@ -29,33 +29,31 @@ def daily_sentiment(
     reads this, so it may be completed later, also for weeks that were traded. Distrust days whose `state` is
     not_fetched: they say nothing.
     """
-    articles, coverage = [], []
     with translated(context):
         source = sources.news.open(context.log.info)
-        for week in weeks_of(context):
-            names = sorted({*names_of(halal_universe, week), *parameters.signals.history_symbols})
-            days = news_days(week)
-            answer = source.articles(names, days[0], days[-1], week.as_of)
-            articles.append(deduplicated(answer.articles).assign(week=week.key))
-            coverage.append(answer.coverage.assign(week=week.key))
-        everything, reach = pd.concat(articles, ignore_index=True), pd.concat(coverage, ignore_index=True)
-        texts = [text_of(*row) for row in everything[["headline", "summary"]].itertuples(index=False)]
-        context.log.info("scoring %d articles", len(texts))
+        kept = parameters.signals.history_symbols
+        found = answers(
+            context, source, weeks_of(context), lambda week: sorted({*names_of(halal_universe, week), *kept})
+        )
+        plain = [deduplicated(each.articles.drop(columns="raw")).assign(week=w.key) for w, each in found.items()]
+        articles = pd.concat(plain, ignore_index=True)
+        coverage = pd.concat([each.coverage.assign(week=w.key) for w, each in found.items()], ignore_index=True)
+        context.log.info("scoring %d articles", len(articles))
         model = sources.model.open()
-        fresh = of_days(reach, everything, model.score(texts), str(model.identity))
-        found = _never_less(fresh, [shelf.stored("daily_sentiment", week.key) for week in weeks_of(context)])
-    counts = found["state"].value_counts()
+        fresh = of_days(coverage, articles, tones(model, articles), str(model.identity))
+        days = _never_less(fresh, [shelf.stored("daily_sentiment", week.key) for week in weeks_of(context)])
+    counts = days["state"].value_counts()
     context.add_output_metadata(
         {
-            "dagster/row_count": len(found),
+            "dagster/row_count": len(days),
             "source": source.name,
             "model": str(model.identity),
-            "articles_scored": len(texts),
+            "articles_scored": len(articles),
             "not_fetched": int(counts.get(Coverage.NOT_FETCHED, 0)),
-            "states": markdown(["state", "(day, name) pairs"], counts.items()),
+            "states": markdown(["state", "days of names"], counts.items()),
         }
     )
-    return found
+    return days
 
 
 def _never_less(fresh: pd.DataFrame, stored: list[pd.DataFrame | None]) -> pd.DataFrame:

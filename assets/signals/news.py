@@ -6,14 +6,14 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from assets.signals.asking import answers, tones
 from assets.signals.gathering import Frames, gathered
 from assets.signals.shared import (
-    SCHEMA,
     SHOWN,
+    TRIED,
     WEEKLY_FRAME,
     names_of,
     of_week,
-    schema_check,
     spec,
     warned,
 )
@@ -21,12 +21,14 @@ from learnfinance_dagster.calendar import news_days
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed
 from learnfinance_dagster.orchestration.handles import Parameters, Shelf, Sources
 from learnfinance_dagster.orchestration.tables import markdown
-from learnfinance_dagster.ports import Coverage, NewsAnswer, NewsSource
-from learnfinance_dagster.signals.news import deduplicated, nothing_fetched, text_of
-from learnfinance_dagster.signals.sentiment import refuse_later, unscored, weekly_sentiment
+from learnfinance_dagster.ports import Coverage, NewsAnswer
+from learnfinance_dagster.signals.news import deduplicated, nothing_fetched
+from learnfinance_dagster.signals.sentiment import unscored, weekly_sentiment
 from learnfinance_dagster.values import Week
 
 ARTICLES, COVERAGE, SENTIMENT = "news_articles", "news_coverage", "news_sentiment"
+ENOUGH, FLAT, EXTREME = 10, 0.01, 0.99
+"""Scores from which a judgement is possible, a spread that is none, and a score that hardly any text deserves."""
 FRESH_DAYS = 3
 """Without any article in so many days before the decision, something is wrong with the source."""
 
@@ -52,9 +54,9 @@ FRESH_DAYS = 3
     },
     ins={"halal_universe": dg.AssetIn()},
     check_specs=[
-        dg.AssetCheckSpec("freshness", asset=ARTICLES),
-        dg.AssetCheckSpec(COMPLETED, asset=COVERAGE),
-        dg.AssetCheckSpec("coverage", asset=COVERAGE),
+        dg.AssetCheckSpec("freshness", asset=ARTICLES, description="Is there an article of the last days?"),
+        dg.AssetCheckSpec(COMPLETED, asset=COVERAGE, description=TRIED),
+        dg.AssetCheckSpec("coverage", asset=COVERAGE, description="Was nearly all news of names and days fetched?"),
     ],
     **WEEKLY_FRAME,
 )
@@ -70,19 +72,19 @@ def news(
 
     def asked(weeks: list[Week]) -> Frames:
         source = sources.news.open(context.log.info)
-        answers = {week: _answer(source, names_of(halal_universe, week), week) for week in weeks}
-        for week, answer in answers.items():
+        found = answers(context, source, weeks, lambda week: names_of(halal_universe, week))
+        for week, answer in found.items():
             folder = sources.raw.keep(week.run_id, source.name, answer)
             told["raw_evidence"] = dg.MetadataValue.path(str(folder))
             told["skipped"] += answer.skipped
         return {
-            COVERAGE: pd.concat([each.coverage.assign(week=week.key) for week, each in answers.items()]),
-            ARTICLES: pd.concat([_stored(each).assign(week=week.key) for week, each in answers.items()]),
+            COVERAGE: pd.concat([_coverage(each, source.name, week) for week, each in found.items()]),
+            ARTICLES: pd.concat([_articles(each, week) for week, each in found.items()]),
         }
 
     def nothing(week: Week, why: str) -> Frames:
         answer = nothing_fetched(names_of(halal_universe, week), news_days(week), why)
-        return {COVERAGE: answer.coverage.assign(week=week.key), ARTICLES: _stored(answer).assign(week=week.key)}
+        return {COVERAGE: _coverage(answer, sources.news.name, week), ARTICLES: _articles(answer, week)}
 
     outcome = gathered(context, shelf, (COVERAGE, ARTICLES), asked, nothing, says_nothing=_says_nothing)
     articles, coverage = outcome.value[ARTICLES], outcome.value[COVERAGE]
@@ -105,47 +107,49 @@ def news(
         metadata={
             "dagster/row_count": len(coverage),
             "not_fetched": round(_missing_share(coverage), 4),
-            "states": markdown(["state", "(day, name) pairs"], coverage["state"].value_counts().items()),
+            "states": markdown(["state", "days of names"], coverage["state"].value_counts().items()),
             "why": markdown(
-                ["reason", "pairs"], coverage.loc[coverage["reason"] != "", "reason"].value_counts().items()
+                ["reason", "days of names"], coverage.loc[coverage["reason"] != "", "reason"].value_counts().items()
             ),
         },
         check_results=[
             completed({context.partition_keys[-1]: outcome}, COVERAGE),
-            _coverage(coverage, parameters.signals.max_not_fetched),
+            _reach(coverage, parameters.signals.max_not_fetched),
         ],
     )
-
-
-def _answer(source: NewsSource, names: list[str], week: Week) -> NewsAnswer:
-    days = news_days(week)
-    answer = source.articles(names, days[0], days[-1], week.as_of)
-    refuse_later(answer.articles, pd.Series(week.as_of, index=answer.articles.index))
-    return answer
 
 
 def _says_nothing(frames: Frames) -> bool:
     return bool((frames[COVERAGE]["state"] == Coverage.NOT_FETCHED).all())
 
 
-def _stored(answer: NewsAnswer) -> pd.DataFrame:
-    return deduplicated(answer.articles).drop(columns="raw")
+def _articles(answer: NewsAnswer, week: Week) -> pd.DataFrame:
+    return deduplicated(answer.articles).drop(columns="raw").assign(week=week.key)
+
+
+def _coverage(answer: NewsAnswer, source: str, week: Week) -> pd.DataFrame:
+    return answer.coverage.assign(week=week.key, source=source)
 
 
 def _missing_share(coverage: pd.DataFrame) -> float:
     return float((coverage["state"] == Coverage.NOT_FETCHED).mean()) if len(coverage) else 0.0
 
 
-def _coverage(coverage: pd.DataFrame, most: float) -> dg.AssetCheckResult:
+def _reach(coverage: pd.DataFrame, most: float) -> dg.AssetCheckResult:
+    """How much of the week nobody knows, and the commonest reason."""
     share = _missing_share(coverage)
-    told = f"{share:.0%} of {len(coverage)} (day, name) pairs were not fetched; up to {most:.0%} is tolerated"
+    told = f"news of {share:.0%} of all names and days was not fetched; more than {most:.0%} is too much"
+    why = coverage.loc[coverage["state"] == Coverage.NOT_FETCHED, "reason"]
+    if len(why):
+        told += f". Mostly: {why.mode()[0]}"
     return warned("coverage", COVERAGE, passed=share <= most, told=told)
 
 
 def _freshness(articles: pd.DataFrame, coverage: pd.DataFrame) -> dg.AssetCheckResult:
     """How old the newest article was at the decision; a whole market without news is a broken source."""
     if articles.empty or coverage.empty:
-        return warned("freshness", ARTICLES, passed=coverage.empty, told="there is no article at all")
+        told = "there is no article at all: see the checks of news_coverage"
+        return warned("freshness", ARTICLES, passed=coverage.empty, told=told)
     age = (max(coverage["day"]) - max(articles["day"])).days
     told = f"the newest article is {age} news days old at the decision; more than {FRESH_DAYS} is suspicious"
     return warned("freshness", ARTICLES, passed=age <= FRESH_DAYS, told=told)
@@ -155,8 +159,8 @@ def _freshness(articles: pd.DataFrame, coverage: pd.DataFrame) -> dg.AssetCheckR
     ins={"news_articles": dg.AssetIn(), "news_coverage": dg.AssetIn()},
     dagster_type=dg.Any,
     check_specs=[
-        dg.AssetCheckSpec(COMPLETED, asset=SENTIMENT),
-        dg.AssetCheckSpec(SCHEMA, asset=SENTIMENT),
+        dg.AssetCheckSpec(COMPLETED, asset=SENTIMENT, description=TRIED),
+        dg.AssetCheckSpec("score_range", asset=SENTIMENT, description="Do the scores differ, and are none extreme?"),
     ],
     **WEEKLY_FRAME,
     **spec(SENTIMENT),
@@ -179,8 +183,7 @@ def news_sentiment(
         keys = {week.key for week in weeks}
         articles, coverage = (each[each["week"].isin(keys)] for each in (news_articles, news_coverage))
         model = sources.model.open()
-        texts = [text_of(*row) for row in articles[["headline", "summary"]].itertuples(index=False)]
-        scores = model.score(texts)
+        scores = tones(model, articles)
         return {SENTIMENT: weekly_sentiment(coverage, articles, scores, str(model.identity), parameters.signals)}
 
     def nobody(week: Week, why: str) -> Frames:
@@ -206,6 +209,14 @@ def news_sentiment(
         },
         check_results=[
             completed({context.partition_keys[-1]: outcome}),
-            schema_check(SENTIMENT, found),
+            _score_range(ranked["sentiment"]),
         ],
     )
+
+
+def _score_range(scores: "pd.Series[float]") -> dg.AssetCheckResult:
+    """A model that says the same of everything, or only extremes, has stopped reading."""
+    told = f"{len(scores)} scores from {scores.min():.2f} to {scores.max():.2f}" if len(scores) else "no scores"
+    extreme = float((scores.abs() >= EXTREME).mean()) if len(scores) else 0.0
+    is_odd = len(scores) >= ENOUGH and (scores.std() < FLAT or extreme > 0.5)  # noqa: PLR2004 - half of them
+    return warned("score_range", SENTIMENT, passed=not is_odd, told=told)

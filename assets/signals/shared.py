@@ -12,6 +12,7 @@ from learnfinance_dagster.values import Week
 
 SHOWN = 16
 """Rows of a table in the UI; the rest is in the file."""
+TRIED = "Red: this failed, and what is stored is a stand-in without any signal."
 SCHEMA = "schema"
 """Name of the check that a frame is what its schema says."""
 

@@ -78,7 +78,7 @@ def demo() -> int:
     weeks = last_complete_weeks(market_door(settings).open().info, WEEKS)
     done, missed = _progress(settings, weeks)
     todo = [week for week in weeks if week not in done and week not in missed]
-    if todo and _trade(settings, todo):
+    if todo and (_trade(settings, todo) or _fill_history(settings, todo)):
         return 1
     _show(settings, weeks[-1])
     say()
@@ -130,6 +130,19 @@ def _trade(settings: Settings, weeks: list[Week]) -> bool:
             if result.failures:
                 return True
     return False
+
+
+def _fill_history(settings: Settings, weeks: list[Week]) -> bool:
+    """The daily sentiment that training will read; True when a step failed."""
+    began = time.perf_counter()
+    job = build(settings).resolve_job_def("fill_sentiment_gaps")
+    with dg.DagsterInstance.get() as instance:
+        results = [run_monday(job, instance, week.key) for week in weeks]
+    failures = [failure for result in results for failure in result.failures]
+    say(f"  history of daily sentiment  {'failed' if failures else 'ok'}  {time.perf_counter() - began:.1f} s")
+    for line in failures:
+        say(f"    {line}")
+    return bool(failures)
 
 
 def _show(settings: Settings, week: Week) -> None:

@@ -37,6 +37,6 @@ def run_monday(job: dg.JobDefinition, instance: dg.DagsterInstance, week: str) -
 
 def _last_line(event: dg.DagsterEvent) -> str:
     error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
+    while error is not None and error.cause is not None and error.cls_name != "Failure":  # which speaks our words
         error = error.cause
     return error.message.strip().splitlines()[-1] if error else "unknown error"

@@ -7,8 +7,10 @@ from learnfinance_dagster.reporting.formats import percent
 
 NEWS_DAYS = 7
 """News days that a week's decision learns of."""
-MOST_NOT_FETCHED = 0.2
-"""Share of (day, name) pairs without an answer above which the reader is warned."""
+NOTHING_PUBLIC = ("no public filing is known", "no filing that was public")
+"""How a reason says that the source answered and there was nothing; any other reason is a failure."""
+SAYS_ITSELF = ("filings ", "news ", "no ")
+"""A failure that begins so tells by itself that something is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class NameEvidence:
     """Quarters from the newest filing's day to the decision."""
     filed_on: date | None
     """Day on which the newest filing became public."""
+    filing_reason: str
+    """Why there is no filing; empty when there is one."""
     screen: str
     """`pass`, `fail` or `unknown`; empty where the screen was not run."""
     screen_reason: str
@@ -61,6 +65,14 @@ class NameEvidence:
             return "not scored"
         return "not fetched" if self.days_missing >= NEWS_DAYS else "no articles"
 
+    @property
+    def unfiled(self) -> str:
+        """Why there is no filing, in two words; empty when there is one."""
+        if self.filed_on is not None:
+            return ""
+        nothing = not self.filing_reason or any(words in self.filing_reason for words in NOTHING_PUBLIC)
+        return "no filing" if nothing else "not fetched"
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceSummary:
@@ -70,29 +82,52 @@ class EvidenceSummary:
     filings_source: str
     model: str
     """What scored the news, name@revision."""
+    readers: tuple[str, ...]
+    """Accounts whose allocator reads news and filings; the others do not know them."""
     names: tuple[NameEvidence, ...]
     """The screened names."""
     not_fetched_share: float
-    """Of all (day, name) pairs of the universe's news, those without an answer."""
+    """Of the news of all names and days, the share without an answer."""
+    most_not_fetched: float
+    """The share above which the reader is warned."""
+    news_failures: tuple[str, ...]
+    """Why news was not fetched, e.g. `no credentials for Alpaca: set ... (7 of 7 days of 37 names)`."""
+    failures: tuple[str, ...]
+    """What else went wrong, e.g. `filings of 172 of 280 names: the directory holds no filing that was public then`."""
+    basis: str
+    """What the screen's ratios are taken of: `total_assets` or `market_value`."""
+    passed: int
+    """Names that the house's own halal screen passes; with the next two, all that it was asked about."""
+    failed: int
+    unknown: int
+    """Names that it could not judge."""
     disagreements: tuple[tuple[str, str], ...]
     """Symbol and reason: a halal fund holds the name, and the house's own screen fails it."""
-    unknown: int
-    """Names that the screen could not judge."""
-    failures: tuple[str, ...]
-    """What went wrong when news or filings were asked for or scored."""
 
     @property
-    def was_screened(self) -> bool:
-        """Whether the house's own halal screen ran at all."""
-        return bool(self.disagreements or self.unknown or any(name.screen for name in self.names))
+    def asked(self) -> int:
+        """Names that the screen was asked about; 0 where it was not run."""
+        return self.passed + self.failed + self.unknown
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What the reader should know before trusting the scores and ratios."""
-        found = [f"News or filings are missing: {failure}" for failure in self.failures]
-        if self.not_fetched_share > MOST_NOT_FETCHED:
-            share = percent(self.not_fetched_share, 0)
-            found.append(
-                f"News of {share} of (name, day) pairs was not fetched: no news there does not mean nothing happened."
-            )
-        return tuple(found)
+        """What the reader should know before trusting the scores and ratios, each fact once."""
+        why = tuple(dict.fromkeys(self.news_failures))
+        if self.not_fetched_share <= self.most_not_fetched:
+            return tuple(map(_missing, dict.fromkeys((*why, *self.failures))))
+        line = (
+            f"News of {percent(self.not_fetched_share, 0)} of all names and days was not fetched:"
+            " no news there does not mean nothing happened."
+        )
+        if why:
+            line += f" {_capital('; '.join(why)).rstrip('.')}."
+        return (line, *(_missing(failure) for failure in dict.fromkeys(self.failures) if failure not in why))
+
+
+def _missing(failure: str) -> str:
+    """A line of its own, which says that something is missing."""
+    return _capital(failure) if failure.startswith(SAYS_ITSELF) else f"News or filings are missing: {failure}"
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

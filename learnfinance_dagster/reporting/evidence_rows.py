@@ -5,7 +5,7 @@ from datetime import date
 
 from learnfinance_dagster.calendar import NEW_YORK
 from learnfinance_dagster.reporting.content import WeeklyReport
-from learnfinance_dagster.reporting.evidence import NEWS_DAYS, EvidenceSummary, NameEvidence
+from learnfinance_dagster.reporting.evidence import NEWS_DAYS, NameEvidence
 from learnfinance_dagster.reporting.formats import (
     HAIR,
     NOT_AVAILABLE,
@@ -34,6 +34,8 @@ LEGEND = (
     " quarters, from the newest filing that was public."
 )
 NOT_LOOKED_UP = "not looked up"
+LONGEST_ACCOUNT = 24
+"""Characters of an account's name in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,19 @@ class EvidenceRow:
     """Fractions of NAV, one for each account in order; None where the allocator failed."""
     known: NameEvidence | None
     """None when a name is weighed and nobody asked about it."""
+
+
+def who_reads(report: WeeklyReport) -> str:
+    """Which accounts decided without news and filings; empty when all read them."""
+    readers = set(report.evidence.readers)
+    blind = [shortened(plain(each.name), LONGEST_ACCOUNT) for each in report.accounts if each.name not in readers]
+    if not blind:
+        return ""
+    if len(blind) == len(report.accounts):
+        return "No allocator reads this: it shows what they did not know."
+    if len(blind) == 1:
+        return f"{blind[0]} reads none of this: it shows what it did not know."
+    return f"{', '.join(blind[:-1])} and {blind[-1]} read none of this: it shows what they did not know."
 
 
 def weighed_rows(report: WeeklyReport) -> tuple[EvidenceRow, ...]:
@@ -87,6 +102,11 @@ def tone(known: NameEvidence) -> str:
     return "up" if value > 0 else "down"
 
 
+def no_score(known: NameEvidence) -> str:
+    """Why there is no score, in words that fit the narrow column `News` and do not break; empty when there is one."""
+    return "none" if known.unscored == "no articles" else known.unscored.replace(" ", SPACE)
+
+
 def news_facts(known: NameEvidence) -> str:
     """How much the score rests on, e.g. `2 articles, hardly a signal; 3 of 7 days not fetched`."""
     articles = count(known.articles, "article") if known.articles else ""
@@ -114,23 +134,7 @@ def byline(known: NameEvidence, length: int = LONGEST_PUBLISHER) -> str:
 
 
 def filed(known: NameEvidence, decided: date) -> str:
-    """Day of the newest filing; month and year once that is long ago."""
+    """Day of the newest filing, month and year once that is long ago; without one why, in words that do not break."""
     if known.filed_on is None:
-        return "no filing"
+        return known.unfiled.replace(" ", SPACE)
     return short_day(known.filed_on) if (decided - known.filed_on).days < A_YEAR else month(known.filed_on)
-
-
-def halal_verdict(evidence: EvidenceSummary) -> str:
-    """How far the house's own screen and the funds differ."""
-    if not evidence.was_screened:
-        return "The house's own ratio screen was not run."
-    number = len(evidence.disagreements)
-    if not number:
-        return "The house's own ratio screen fails no name that halal funds hold."
-    fails = f"{count(number, 'name')} that halal funds hold {'fails' if number == 1 else 'fail'}"
-    return f"{fails} the house's own ratio screen. The funds decide who may be held; the screen only tells."
-
-
-def halal_unknown(evidence: EvidenceSummary) -> str:
-    """How many names the screen could not judge; empty when it judged all."""
-    return f"{count(evidence.unknown, 'name')} could not be judged: a ratio is missing." if evidence.unknown else ""

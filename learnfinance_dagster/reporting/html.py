@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from learnfinance_dagster.reporting import evidence_rows, fates, formats, plots, wording
+from learnfinance_dagster.reporting import evidence_rows, fates, formats, halal_rows, plots, wording
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.reporting.weights import weight_table
 
@@ -80,6 +80,7 @@ def _render(report: WeeklyReport, sources: Mapping[str, str], detail: Detail) ->
         detail=detail,
         table=weight_table(report.accounts),
         told=evidence_rows.weighed_rows(report),
+        differing=halal_rows.differing(report),
         accounts=list(zip(report.accounts, account_fates, strict=True)),
     )
     tight = "\n".join(line for line in (raw.strip() for raw in page.splitlines()) if line)
@@ -126,6 +127,7 @@ def _template() -> "Template":
         "fates": fates,
         "formats": formats,
         "evidence_rows": evidence_rows,
+        "halal_rows": halal_rows,
         "colour": plots.colour,
     }
     return environment.get_template("weekly.html.j2")

@@ -38,7 +38,7 @@ def render_text(report: WeeklyReport) -> str:
         f"AT A GLANCE\n{comparison_table(report)}",
         _weights(report),
         evidence_text(report),
-        halal_text(report.evidence),
+        halal_text(report),
         *(_account(section) for section in report.accounts),
         _universe(report),
         bullets("Where this comes from", (f"{label}: {value}" for label, value in wording.provenance(report))),

@@ -1,6 +1,7 @@
 """The sentences of a report, so that the letter, its plain twin and its subject say the same."""
 
 from learnfinance_dagster.calendar import CLOSED
+from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.reporting.content import AccountSection, WeeklyReport
 from learnfinance_dagster.reporting.fates import Fate, Tally
 from learnfinance_dagster.reporting.formats import (
@@ -27,6 +28,12 @@ MANY_WEEKS = 52
 LONGEST_LINE, LONGEST_NAME, LONGEST_TICKER = 300, 24, 9
 """Characters of a foreign sentence and of a foreign symbol in the letter; the last where a phone has no room."""
 SUBJECT_ACCOUNTS = 3
+FOLDER = "market directory "
+"""How a market's name begins when nobody gave it one; the folder's follows."""
+THE_MARKETS_OWN = "market"
+"""The source of news or filings that come with the market itself."""
+READERS = {"vader": "a word list", "finbert": "a language model"}
+"""What kind of model has that word in its name."""
 
 
 def subject(report: WeeklyReport) -> str:
@@ -60,7 +67,13 @@ def first_line(report: WeeklyReport) -> str:
     """Where the numbers come from, before anything else."""
     if report.market.is_practice:
         return "Practice market: invented prices, nothing here happened"
-    return f"Market: {report.market.name}"
+    return f"Market: {market_name(report.market)}"
+
+
+def market_name(market: MarketInfo) -> str:
+    """The market's name; of a directory without one, that of the folder."""
+    folder = market.name.removeprefix(FOLDER)
+    return market.name if folder == market.name else f"your folder “{folder}”"
 
 
 def title(report: WeeklyReport) -> str:
@@ -172,14 +185,12 @@ def curve_text(report: WeeklyReport) -> str:
 def provenance(report: WeeklyReport) -> tuple[tuple[str, str], ...]:
     """The report's own lines, the sources, then how each account's weights and orders came to be."""
     market, evidence = report.market, report.evidence
+    span = f"{market.first_session} to {market.last_session}"
     lines = [
         *report.provenance,
-        (
-            "Market",
-            f"{market.name}, {market.first_session} to {market.last_session}, {_words(market.price_basis)} prices",
-        ),
-        ("News", f"{evidence.news_source or 'none'}, scored by {evidence.model or 'nobody'}"),
-        ("Filings", evidence.filings_source or "none"),
+        ("Market", f"{market_name(market)}, {span}, {_words(market.price_basis)} prices"),
+        ("News", f"{_source(evidence.news_source, market)}, read by {_reader(evidence.model)}"),
+        ("Filings", _source(evidence.filings_source, market)),
     ]
     for section in report.accounts:
         facts = [f"attempt {section.plan.attempt}", _words(section.plan.mode)]
@@ -187,6 +198,16 @@ def provenance(report: WeeklyReport) -> tuple[tuple[str, str], ...]:
         facts += [f"{key}: {value}" for key, value in section.weights.provenance.items()]
         lines.append((section.name, "; ".join(dict.fromkeys(facts))))
     return tuple(lines)
+
+
+def _source(name: str, market: MarketInfo) -> str:
+    return market_name(market) if name == THE_MARKETS_OWN else _words(name) or "none"
+
+
+def _reader(model: str) -> str:
+    """E.g. `vader@3.3.2` → `vader 3.3.2 (a word list)`."""
+    kind = next((f" ({what})" for word, what in READERS.items() if word in model.lower()), "")
+    return f"{' '.join(model.rsplit('@', 1))}{kind}" if model else "nobody"
 
 
 def _words(identifier: str) -> str:

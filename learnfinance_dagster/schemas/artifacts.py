@@ -3,7 +3,7 @@
 import pandera.pandas as pa
 from pandera.typing import Series
 
-from learnfinance_dagster.schemas.artifact_frame import ArtifactFrame
+from learnfinance_dagster.schemas.frame import ArtifactFrame
 from learnfinance_dagster.schemas.signals import (
     DailySentiment,
     Filings,

@@ -4,33 +4,19 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.typing import Series
 
-from learnfinance_dagster.schemas.artifact_frame import ArtifactFrame
+from learnfinance_dagster.schemas import evidence
+from learnfinance_dagster.schemas.evidence import COVERAGE, COVERED, DAY
+from learnfinance_dagster.schemas.frame import ArtifactFrame
 
-COVERAGE = ["articles", "no_articles", "not_fetched"]
 
-
-class NewsArticles(ArtifactFrame):
+class NewsArticles(ArtifactFrame, evidence.Article):
     """One row per article and name that it is about, published in the seven news days before the decision."""
 
-    day: Series[object] = pa.Field(description="news day: the 24 hours that end at 18:00 in Kolkata on this date")
-    symbol: Series[str] = pa.Field(description="name that the article is about, aliases resolved")
-    published_at: Series[pd.DatetimeTZDtype] = pa.Field(
-        dtype_kwargs={"unit": "us", "tz": "UTC"}, description="when this text became public, UTC"
-    )
-    headline: Series[str] = pa.Field(str_length={"min_value": 1}, description="plain text, no markup")
-    summary: Series[str] = pa.Field(description="plain text; may be empty")
-    publisher: Series[str] = pa.Field(description="who wrote it; may be empty")
-    url: Series[str] = pa.Field(description="where to read it; may be empty")
-    article_id: Series[str] = pa.Field(description="the source's id, or a hash of the text")
 
-
-class NewsCoverage(ArtifactFrame):
+class NewsCoverage(ArtifactFrame, evidence.NewsCoverage):
     """One row per news day and name: what is known of its news."""
 
-    day: Series[object] = pa.Field(description="news day: the 24 hours that end at 18:00 in Kolkata on this date")
-    symbol: Series[str] = pa.Field(description="name")
-    state: Series[str] = pa.Field(isin=COVERAGE, description="only the first two count as covered")
-    reason: Series[str] = pa.Field(description="why it was not fetched; empty when it was")
+    source: Series[str] = pa.Field(description="who was asked")
 
 
 class NewsSentiment(ArtifactFrame):
@@ -44,7 +30,7 @@ class NewsSentiment(ArtifactFrame):
         ge=0, le=1, nullable=True, description="the model's confidence, averaged with the same weights"
     )
     article_count: Series[int] = pa.Field(ge=0, description="articles scored")
-    insufficient_news: Series[bool] = pa.Field(description="fewer than three articles: hardly a signal")
+    insufficient_news: Series[bool] = pa.Field(description="fewer articles than `min_articles`: hardly a signal")
     days_missing: Series[int] = pa.Field(ge=0, le=7, description="news days of the week that were not fetched")
     headline: Series[str] = pa.Field(description="the headline that moved the score most; empty without articles")
     headline_score: Series[float] = pa.Field(ge=-1, le=1, nullable=True, description="that article's own score")
@@ -60,9 +46,9 @@ class NewsSentiment(ArtifactFrame):
 class DailySentiment(ArtifactFrame):
     """One row per news day and name: the history that training reads."""
 
-    date: Series[object] = pa.Field(description="news day: the 24 hours that end at 18:00 in Kolkata on this date")
+    date: Series[object] = pa.Field(description=DAY)
     symbol: Series[str] = pa.Field(description="name")
-    state: Series[str] = pa.Field(isin=COVERAGE, description="only the first two count as covered")
+    state: Series[str] = pa.Field(isin=COVERAGE, description=COVERED)
     sentiment: Series[float] = pa.Field(
         ge=-1, le=1, nullable=True, description="Σ confidence·score / Σ confidence; null without articles"
     )
@@ -134,11 +120,13 @@ class Fundamentals(ArtifactFrame):
 
 
 class HalalScreen(ArtifactFrame):
-    """One row per name: the house's own ratio screen, beside what the funds do."""
+    """One row per name that halal funds hold: the house's own ratio screen. A fail disagrees with the funds."""
 
     symbol: Series[str] = pa.Field(description="name")
-    verdict: Series[str] = pa.Field(isin=["pass", "fail", "unknown"], description="unknown when a ratio is missing")
-    in_funds: Series[bool] = pa.Field(description="a halal fund held it, so it may be held here")
+    verdict: Series[str] = pa.Field(
+        isin=["pass", "fail", "unknown"],
+        description="fail: a known ratio is at its limit; unknown: none is, but one is missing",
+    )
     basis: Series[str] = pa.Field(isin=["total_assets", "market_value"], description="what the ratios are taken of")
     denominator: Series[float] = pa.Field(nullable=True, gt=0, description="that amount, USD")
     debt_ratio: Series[float] = pa.Field(nullable=True, description="interest-bearing debt / denominator")
@@ -156,7 +144,7 @@ class StateFeatures(ArtifactFrame):
 
     symbol: Series[str] = pa.Field(description="name")
     news_sentiment: Series[float] = pa.Field(ge=-1, le=1, nullable=True, description="`news_sentiment.sentiment`")
-    insufficient_news: Series[float] = pa.Field(isin=[0.0, 1.0], description="1: fewer than three articles")
+    insufficient_news: Series[float] = pa.Field(isin=[0.0, 1.0], description="1: fewer articles than `min_articles`")
     news_unknown: Series[float] = pa.Field(
         ge=0, le=1, description="share of the week's seven news days that were not fetched; 1 where scoring failed"
     )

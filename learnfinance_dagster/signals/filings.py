@@ -18,7 +18,7 @@ QUARTERS = 4
 """Quarters kept for each name: enough for trailing twelve months."""
 SAME_QUARTER_DAYS = 45
 """Period ends closer than this are the same quarter: one source gives the Saturday, another the month's last day."""
-NOT_PUBLIC = "no filing was public"
+NOT_PUBLIC = "no public filing is known"
 COLUMNS = [column for column in Filings.to_schema().columns if column != "week"]
 ITEMS = [name for name, column in Filings.to_schema().columns.items() if str(column.dtype) == "float64"]
 """The statement items, in the order of the schema."""

@@ -3,7 +3,7 @@
 Ratios only: what a company does for its living is left to the funds' scholars, and so is impure income.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -59,7 +59,6 @@ def halal_screen(
     filings: pd.DataFrame,
     today: date,
     prices: pd.Series | None,
-    in_funds: Collection[str],
     parameters: SignalParameters,
 ) -> pd.DataFrame:
     """Screen the newest public filing of each name.
@@ -69,7 +68,6 @@ def halal_screen(
         today: New York date of the decision.
         prices: symbol → last close known, on the share basis of its newest filing (`market_value.prices_at_filing`);
             None where the source's levels know the future. Read for market values only.
-        in_funds: names that halal funds hold.
         parameters: `halal_basis` says what the ratios are taken of.
 
     Returns:
@@ -80,18 +78,11 @@ def halal_screen(
         DataError: as `filings.publications`.
     """
     newest = _newest(filings, today)
-    held = frozenset(in_funds)
-    rows = [_judged(row, prices, parameters.halal_basis) | {"in_funds": row["symbol"] in held} for row in newest]
+    rows = [_judged(row, prices, parameters.halal_basis) for row in newest]
     table = pd.DataFrame(rows, columns=COLUMNS)
     numbers = ["denominator", "debt_ratio", "cash_ratio", "receivables_ratio"]
     texts = ["symbol", "verdict", "basis", "reason"]
-    return table.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(texts, "str") | {"in_funds": "bool"})
-
-
-def disagreements(screen: pd.DataFrame) -> pd.DataFrame:
-    """Rows where screen and funds disagree: fails that funds hold first, then passes that none holds; by symbol."""
-    odd = screen[screen["verdict"].eq("fail") & screen["in_funds"] | screen["verdict"].eq("pass") & ~screen["in_funds"]]
-    return odd.sort_values(["verdict", "symbol"], kind="stable", ignore_index=True)
+    return table.astype(dict.fromkeys(numbers, "float64") | dict.fromkeys(texts, "str"))
 
 
 def _newest(filings: pd.DataFrame, today: date) -> list[dict]:
@@ -110,7 +101,7 @@ def _newest(filings: pd.DataFrame, today: date) -> list[dict]:
 
 
 def _judged(row: dict, prices: pd.Series | None, basis: str) -> dict:
-    """One row of the screen, without `in_funds`."""
+    """One row of the screen."""
     limits = BASES[basis]
     out = {"symbol": row["symbol"], "basis": basis, "fiscal_date_ending": None, "available_on": None}
     if "missing" in row:

@@ -25,9 +25,17 @@ NEWS = ("news_articles", "news_coverage", "news_sentiment", "daily_sentiment", "
 
 
 @pytest.fixture(scope="module")
-def monday(traded):
+def remembered(traded, build_house):
+    """The traded house, with the history of its weeks."""
+    house = build_house(traded.house)
+    assert all(house.run("fill_sentiment_gaps", week).success for week in traded.weeks)
+    return house
+
+
+@pytest.fixture(scope="module")
+def monday(traded, remembered):
     """The newest traded Monday's frames, by asset."""
-    return {name: traded.house.read(name, traded.weeks[-1]) for name in SIGNALS}
+    return {name: remembered.read(name, traded.weeks[-1]) for name in SIGNALS}
 
 
 def test_every_signal_of_a_monday_is_stored_and_fits_its_schema(monday):
@@ -75,19 +83,19 @@ def test_the_raw_answer_of_every_name_is_kept(traded, monday):
     assert len(list(folder.rglob("*.json.gz"))) == monday["news_coverage"]["symbol"].nunique()
 
 
-def test_the_same_monday_in_another_house_gives_the_same_bytes(traded, build_house):
+def test_the_same_monday_in_another_house_gives_the_same_bytes(traded, remembered, build_house):
     other = build_house()
     week = traded.weeks[0]
     assert other.run("research", week, select=["daily_bars", "halal_universe", *SIGNALS]).success
     for name in SIGNALS:
-        stored = traded.house.store.path(name, week).read_bytes()
+        stored = remembered.store.path(name, week).read_bytes()
         assert other.store.path(name, week).read_bytes() == stored, name
 
 
 def test_the_checks_of_the_signals_are_there_and_pass_on_the_practice_market(traded):
     done = traded.went[-1].result.get_asset_check_evaluations()
     names = {check.check_name for check in done if check.asset_key.path[-1] in SIGNALS}
-    assert names == {"completed", "coverage", "freshness", "schema", "stale_filings"}
+    assert names == {"completed", "coverage", "freshness", "schema", "score_range", "stale_filings"}
     assert traded.went[-1].red == {}
 
 
@@ -103,11 +111,33 @@ def test_no_credentials_make_days_that_were_not_fetched_and_never_days_without_n
     assert set(coverage["state"]) == {"not_fetched"}
     assert coverage["reason"].str.contains("ALPACA_API_KEY").all()
     assert house.read("news_sentiment", week)["sentiment"].isna().all()
+    assert house.run("fill_sentiment_gaps", week).success
     assert house.read("sentiment_gaps", week)["missing"].sum() > 0
     assert set(went.red) == {("news_coverage", "coverage"), ("news_articles", "freshness")}
     report = house.read("weekly_report", week)
     assert report.evidence.not_fetched_share == 1.0
-    assert any("ALPACA_API_KEY" in told for told in report.evidence.failures)
+    assert any("ALPACA_API_KEY" in told for told in report.evidence.news_failures)
+
+
+def test_a_planted_misfit_turns_the_check_red_and_stores_nothing(traded, build_house, monkeypatch):
+    """Stored first and checked afterwards, no check could ever turn red: the store refused before."""
+    from assets.signals import features
+
+    house, whole = build_house(), features.state_of
+    monkeypatch.setattr(features, "state_of", lambda *frames: whole(*frames).assign(news_sentiment=3.0))
+    went = house.run("research", traded.weeks[0], select=["halal_universe", *SIGNALS])
+    assert not went.success
+    assert ("state_features", "schema") in went.red
+    assert not house.store.has("state_features", traded.weeks[0])
+
+
+def test_a_model_that_says_the_same_of_everything_is_noticed():
+    from assets.signals.news import _score_range
+
+    assert _score_range(pd.Series([0.1, 0.5, -0.3] * 5)).passed
+    assert not _score_range(pd.Series([0.25] * 15)).passed
+    assert not _score_range(pd.Series([1.0, -1.0] * 8)).passed
+    assert _score_range(pd.Series([0.25] * 3)).passed, "three scores prove nothing"
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +189,9 @@ def test_a_key_that_is_gone_does_not_wipe_what_was_fetched_with_it(untraded, mon
     before = {name: house.read(name, week).assign(reason="") for name in kept}
     keyless = house.with_settings(news="alpaca", fundamentals="edgar")
     for job in ("research", "monday"):
-        assert keyless.run(job, week, select=list(NEWS)).success
+        assert keyless.run(
+            job, week, select=[name for name in NEWS if job == "research" or name not in HISTORY]
+        ).success
     for name, frame in before.items():
         pd.testing.assert_frame_equal(house.read(name, week).assign(reason=""), frame, obj=name)
 
@@ -184,7 +216,7 @@ def test_a_damaged_archive_of_news_costs_neither_the_orders_nor_the_report(build
     went = house.run("monday", "2021-06-07", select=None)
     assert house.read("hrp_submission", "2021-06-07").accepted
     assert not went.checks["news_coverage"][0]
-    assert any("news.sqlite" in told for told in house.read("weekly_report", "2021-06-07").evidence.failures)
+    assert any("news.sqlite" in told for told in house.read("weekly_report", "2021-06-07").evidence.news_failures)
 
 
 def test_a_traded_week_shows_the_stand_in_that_it_was_traded_on_after_the_model_is_mended(speechless):
@@ -212,14 +244,14 @@ def test_the_history_of_sentiment_may_be_completed_for_a_traded_week(traded, bui
     assert "ZZZZ" in set(house.read("daily_sentiment", week)["symbol"])
 
 
-def test_many_weeks_in_one_run_give_what_each_week_gives_alone(traded, build_house):
+def test_many_weeks_in_one_run_give_what_each_week_gives_alone(traded, remembered, build_house):
     """D10: one definition for history and for today."""
     house, weeks = build_house(), list(traded.weeks)
     chosen = ["daily_bars", "halal_universe", *SIGNALS]
     assert house.run_range(weeks, chosen).success
     for week in weeks:
         for name in SIGNALS:
-            together, alone = house.read(name, week), traded.house.read(name, week)
+            together, alone = house.read(name, week), remembered.read(name, week)
             pd.testing.assert_frame_equal(together, alone, check_like=True, obj=f"{name} {week}")
 
 

@@ -94,9 +94,10 @@ HEADLINES = (
     "{}: three things to watch",
 )
 DISAGREEMENTS = {
-    "NVDA": "debt 41.2 % of total assets, above 33 %",
-    "XOM": "cash and interest-bearing securities 35.0 % of total assets, above 33 %",
+    "NVDA": "debt 41.2 % of total assets, limit 33.3 %",
+    "XOM": "cash 35.0 % of total assets, limit 33.3 %; net_receivables of 2025-09-30 is missing",
 }
+UNREACHED = "no contact for the SEC: set LEARNFINANCE_CONTACT to your e-mail address"
 PUBLISHERS = ("Daily Ledger", "Market Post", "The Invented Financial Times of Somewhere")
 
 
@@ -120,6 +121,7 @@ def known(symbol="AAPL", **changes):
         debt_to_equity=1.414,
         fundamental_age=0.66,
         filed_on=date(2025, 10, 30),
+        filing_reason="",
         screen="pass",
         screen_reason="",
     )
@@ -141,7 +143,7 @@ def no_news(symbol, days_missing=0):
     )
 
 
-def no_filing(symbol):
+def no_filing(symbol, reason="no public filing is known"):
     """A name without any statement, so without ratios and a verdict."""
     return known(
         symbol,
@@ -152,8 +154,9 @@ def no_filing(symbol):
         debt_to_equity=None,
         fundamental_age=None,
         filed_on=None,
+        filing_reason=reason,
         screen="unknown",
-        screen_reason="no filing",
+        screen_reason=reason,
     )
 
 
@@ -164,11 +167,17 @@ def evidence(names=NAMES, **changes):
             news_source="practice news",
             filings_source="practice filings",
             model="lexicon@1.0",
+            readers=(),
             names=tuple(_kind(symbol, number) for number, symbol in enumerate(names)),
             not_fetched_share=0.04,
-            disagreements=tuple(DISAGREEMENTS.items()),
-            unknown=4,
+            most_not_fetched=0.2,
+            news_failures=(),
             failures=(),
+            basis="total_assets",
+            passed=22,
+            failed=2,
+            unknown=4,
+            disagreements=tuple(DISAGREEMENTS.items()),
         ),
         **changes,
     )
@@ -179,7 +188,7 @@ def _kind(symbol, number):
     if number % 9 == 4:
         return no_news(symbol, days_missing=(0, 7, 3)[number // 9 % 3])
     if number % 11 == 6:
-        return no_filing(symbol)
+        return no_filing(symbol, "no public filing is known" if number % 2 else UNREACHED)
     score = float(rng.uniform(-0.9, 0.9))
     reason = DISAGREEMENTS.get(symbol, "")
     few = number % 5 == 2

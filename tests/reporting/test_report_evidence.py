@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from learnfinance_dagster.documents import from_json, to_json
 from learnfinance_dagster.errors import DataError
-from learnfinance_dagster.reporting import evidence_rows, formats, html
+from learnfinance_dagster.reporting import evidence_rows, formats, halal_rows, html
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.reporting.formats import MINUS
 from learnfinance_dagster.reporting.html import render_html, render_markup
@@ -66,7 +66,7 @@ def one(make_report, make_section, make_evidence):
     def build(known, **changes):
         section = make_section(orders=0)
         section = replace(section, weights=replace(section.weights, weights={known.symbol: 0.2}, excluded={}))
-        return make_report(section, evidence=replace(make_evidence(), names=(known,), **changes))
+        return make_report(section, evidence=replace(make_evidence(), **{"names": (known,)} | changes))
 
     return build
 
@@ -144,7 +144,8 @@ def test_a_score_of_a_week_with_holes_says_how_many_days_are_missing(one, make_k
 )
 def test_no_score_is_never_a_neutral_number_and_says_why_in_two_words(one, nameless_news, failed, days_missing, why):
     report = one(replace(nameless_news("AAPL", days_missing), scoring_failed=failed))
-    assert f"AAPL 20.0 {why} 25.3 1.41 30 Oct" in letter(report)
+    short = {"no articles": "none"}.get(why, why)
+    assert f"AAPL 20.0 {short} 25.3 1.41 30 Oct" in letter(report)
     (line,) = [line for line in twin(report).splitlines() if line.startswith("AAPL ")]
     assert line.split()[2] == "n/a"
     assert why in line
@@ -153,10 +154,57 @@ def test_no_score_is_never_a_neutral_number_and_says_why_in_two_words(one, namel
     assert "None" not in letter(report) + twin(report)
 
 
-def test_a_name_without_a_filing_says_so(one, without_filing):
-    report = one(without_filing("AAPL"))
-    assert "AAPL 20.0 +0.42 n/a n/a no filing" in letter(report)
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("", "no filing"),
+        ("no public filing is known", "no filing"),
+        ("the directory holds no filing that was public then", "no filing"),
+        ("this market has no filings", "not fetched"),
+        ("www.sec.gov: answers 503", "not fetched"),
+    ],
+)
+def test_a_name_whose_filings_were_not_fetched_is_not_said_to_have_filed_nothing(one, without_filing, reason, words):
+    report = one(without_filing("AAPL", reason))
+    assert f"AAPL 20.0 +0.42 n/a n/a {words}" in letter(report)
+    assert re.search(rf"^AAPL .* {words} ", twin(report), re.MULTILINE)
     assert "None" not in letter(report) + twin(report)
+
+
+def test_words_in_a_narrow_column_do_not_break_in_two(one, without_filing, nameless_news):
+    missing = replace(without_filing("AAPL", "answers 503"), sentiment=None, days_missing=7)
+    page = render_markup(one(missing), {}).replace("&nbsp;", "\N{NO-BREAK SPACE}")
+    assert page.count(">not\N{NO-BREAK SPACE}fetched<") == 2
+    assert ">not fetched<" not in page
+    assert ">none</td>" in render_markup(one(nameless_news("AAPL")), {})
+
+
+def test_the_text_tells_a_reason_that_many_names_share_once(one, make_known, without_filing):
+    long = "no contact for the SEC: set LEARNFINANCE_CONTACT to your e-mail address"
+    names = (
+        *(without_filing(f"N{number:02}", long) for number in range(15)),
+        without_filing("OLD", "no public filing is known"),
+        make_known("OTT", screen="unknown", screen_reason="total_debt of 2025-09-30 is missing"),
+    )
+    text = " ".join(twin(one(names[0], names=names)).split())
+    assert text.count(long) == 1
+    assert f"WHY A FILING OR A VERDICT IS MISSING - 15 names: {long} - OLD: no public filing is known" in text
+    assert "- OTT: total debt of 30 Sep 2025 was not reported" in text
+
+
+def test_it_is_told_whose_weights_know_nothing_of_the_news_and_the_books(make_report, make_section, make_evidence):
+    accounts = [make_section(name, orders=0) for name in ("hrp", "equal_weight", "sac")]
+
+    def both_say(words, readers):
+        report = make_report(*accounts, evidence=make_evidence(readers=readers))
+        assert words in letter(report)
+        assert words in " ".join(twin(report).split())
+
+    both_say("No allocator reads this: it shows what they did not know.", ())
+    both_say("hrp and equal_weight read none of this: it shows what they did not know.", ("sac",))
+    both_say("hrp reads none of this: it shows what it did not know.", ("sac", "equal_weight"))
+    everyone = make_report(*accounts, evidence=make_evidence(readers=("hrp", "equal_weight", "sac")))
+    assert "it shows what" not in letter(everyone) + " ".join(twin(everyone).split())
 
 
 def test_a_name_that_is_weighed_and_was_never_asked_about_is_not_shown_as_quiet(
@@ -169,7 +217,9 @@ def test_a_name_that_is_weighed_and_was_never_asked_about_is_not_shown_as_quiet(
 
 
 def test_a_week_without_any_evidence_says_that_nothing_is_known(make_report, make_evidence):
-    evidence = replace(make_evidence(), names=(), disagreements=(), unknown=0, failures=("the source is down",))
+    evidence = make_evidence(
+        names=(), disagreements=(), passed=0, failed=0, unknown=0, failures=("the source is down",)
+    )
     report = make_report(evidence=evidence)
     assert "Nothing is known of any name's news and filings this week." in letter(report)
     assert "The house's own ratio screen was not run." in letter(report)
@@ -245,41 +295,136 @@ def test_sixty_names_with_long_headlines_are_not_clipped_and_the_text_lists_them
     assert twin(report).count("“Exceedingly") == 60
 
 
-def test_where_the_screen_and_the_funds_disagree_the_ratio_is_named(make_report, make_evidence):
-    report = make_report(evidence=make_evidence())
+def test_where_the_screen_and_the_funds_disagree_the_ratio_is_named(make_report):
+    report = make_report()
     for words in (
-        "2 names that halal funds hold fail the house's own ratio screen.",
-        "debt 41.2 % of total assets, above 33 %",
-        "4 names could not be judged: a ratio is missing.",
+        "Limits of FTSE/Yasaar: debt, and cash with interest-bearing securities, below a third of total assets each;",
+        "receivables and cash below half.",
+        "Of 28 names 22 pass, 2 fail, 4 could not be judged.",
+        "The funds decide who may be held; the screen only tells.",
     ):
         assert words in letter(report)
         assert words in " ".join(twin(report).split())
-    assert "NVDA debt 41.2 %" in letter(report)
-    assert "- NVDA: debt 41.2 %" in twin(report)
+    assert "NVDA weighed debt 41.2 % of total assets" in letter(report)
+    assert "- NVDA (weighed): debt 41.2 %" in twin(report)
+
+
+def test_no_column_name_leaks_from_the_screens_reasons(make_report):
+    report = make_report()
+    words = "cash and interest-bearing 35.0 % of total assets, limit 33.3 %; net receivables of 30 Sep 2025"
+    for text in (letter(report), " ".join(twin(report).split())):
+        assert words in text
+        assert "net_receivables" not in text
+    assert (
+        halal_rows.told("receivables and cash 55.2 % of total assets") == "receivables and cash 55.2 % of total assets"
+    )
+    assert halal_rows.told("total_assets of 2025-09-30 is zero") == "total assets of 30 Sep 2025 is zero"
+    assert halal_rows.told("set SOME_KEY of 2025-99-30 is missing") == "set SOME_KEY of 2025-99-30 is missing"
+    assert halal_rows.told("x of 2025-99-30 is missing") == "x of 2025-99-30 is missing", "no date"
+
+
+def test_names_that_are_weighed_come_first_then_those_that_are_held(make_report, make_section, make_evidence):
+    odd = tuple((symbol, "debt") for symbol in ("AAA", "BBB", "MSFT", "AAPL"))
+    section = make_section(names=2, orders=0)
+    section = replace(section, weights=replace(section.weights, weights={"AAPL": 0.2}, excluded={}))
+    report = make_report(section, evidence=make_evidence(disagreements=odd))
+    found = [(row.symbol, row.mark) for row in halal_rows.differing(report)]
+    assert found == [("AAPL", "weighed"), ("MSFT", "held"), ("AAA", ""), ("BBB", "")]
+    page = render_markup(report, {})
+    assert "AAPL weighed debt MSFT held debt AAA debt BBB debt" in letter(report)
+    assert ">AAA</td>" in page
+    assert ">MSFT</b>" in page
+
+
+def test_the_letter_shows_twelve_disagreements_and_the_text_all(make_report, make_evidence):
+    odd = tuple((f"Z{number:02}", "debt 50.0 %") for number in range(26))
+    report = make_report(evidence=make_evidence(disagreements=odd))
+    assert letter(report).count("debt 50.0 %") == 12
+    assert "and 14 more: the plain-text version of this report lists them all." in letter(report)
+    assert twin(report).count("debt 50.0 %") == 26
+
+
+def test_a_screen_by_market_value_has_other_limits(make_report, make_evidence):
+    report = make_report(evidence=make_evidence(basis="market_value"))
+    limits = "below 30 % of market value each; receivables below 49 %."
+    assert limits in letter(report)
+    assert limits in " ".join(twin(report).split())
+    assert "third" not in letter(report)
 
 
 def test_a_screen_that_agrees_says_so_and_one_name_is_one_name(make_report, make_evidence):
-    agreed = make_report(evidence=make_evidence(disagreements=(), unknown=0))
-    assert "fails no name that halal funds hold" in letter(agreed)
+    agreed = make_report(evidence=make_evidence(disagreements=(), failed=0, unknown=0))
+    assert "Of 22 names 22 pass, 0 fail." in letter(agreed)
     assert "could not be judged" not in letter(agreed)
-    single = make_report(evidence=make_evidence(disagreements=(("XOM", "debt"),), unknown=1))
-    assert "1 name that halal funds hold fails the" in letter(single)
-    assert "1 name could not be judged" in letter(single)
+    single = make_report(evidence=make_evidence(passed=1, failed=1, unknown=1))
+    assert "Of 3 names 1 passes, 1 fails, 1 could not be judged." in letter(single)
+
+
+def test_a_screen_that_could_judge_nobody_says_so_and_why(make_report, make_known, make_evidence, without_filing):
+    nobody = {"passed": 0, "failed": 0, "unknown": 37, "disagreements": ()}
+
+    def said(*names):
+        report = make_report(evidence=replace(make_evidence(), names=names, **nobody))
+        assert "Of 37 names" not in letter(report)
+        return letter(report)
+
+    none = "The screen could judge none of 37 names: "
+    assert f"{none}no filing of theirs is known." in said(without_filing("AAPL"), without_filing("MSFT"))
+    splits = {"screen": "unknown", "screen_reason": "no market value is known"}
+    assert f"{none}no market value is known." in said(make_known("AAPL", **splits), make_known("MSFT", **splits))
+    other = make_known("MSFT", screen="unknown", screen_reason="total_debt of 2025-09-30 is missing")
+    assert f"{none}each lacks a number that a ratio needs." in said(make_known("AAPL", **splits), other)
 
 
 def test_the_reader_is_warned_when_much_of_the_news_was_not_fetched(make_report, make_evidence):
-    report = make_report(evidence=make_evidence(not_fetched_share=0.452))
-    warning = "News of 45 % of (name, day) pairs was not fetched: no news there does not mean nothing happened."
+    why = "no credentials for Alpaca: set ALPACA_API_KEY and ALPACA_API_SECRET (7 of 7 days of 37 names)"
+    report = make_report(evidence=make_evidence(not_fetched_share=0.452, news_failures=(why, why), failures=(why,)))
+    warning = (
+        "News of 45 % of all names and days was not fetched: no news there does not mean nothing happened."
+        f" No{why[2:]}."
+    )
     text = Tags(render_markup(report, {})).text
     assert text.index("Read with care") < text.index(warning) < text.index("At a glance")
     assert warning in " ".join(render_text(report).split())
+    assert text.count("credentials for Alpaca") == 1, "a fact is told once"
+
+
+def test_how_much_news_may_be_missing_follows_the_setting(make_evidence):
     assert make_evidence(not_fetched_share=0.2).caveats == ()
+    assert make_evidence(not_fetched_share=0.2, most_not_fetched=0.1).caveats
+    assert make_evidence(not_fetched_share=0.4, most_not_fetched=0.5).caveats == ()
 
 
-def test_sources_and_model_are_told_where_the_numbers_come_from(make_report):
-    text = Tags(render_markup(make_report(), {})).text
-    assert "News practice news, scored by lexicon@1.0 Filings practice filings" in text
-    assert "- News: practice news, scored by lexicon@1.0\n- Filings: practice filings" in render_text(make_report())
+def test_a_failure_is_told_once_and_only_explained_where_it_does_not_explain_itself(make_evidence):
+    found = make_evidence(news_failures=("a.example: answers 503",), failures=("filings of 2 of 9 names: x", "x", "x"))
+    assert found.caveats == (
+        "News or filings are missing: a.example: answers 503",
+        "Filings of 2 of 9 names: x",
+        "News or filings are missing: x",
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "model", "told"),
+    [
+        ("practice news", "lexicon@1.0", "practice news, read by lexicon 1.0"),
+        ("market", "vader@3.3.2", "practice market (seed 7), read by vader 3.3.2 (a word list)"),
+        ("alpaca", "ProsusAI/finbert@4556d1/int8", "alpaca, read by ProsusAI/finbert 4556d1/int8 (a language model)"),
+        ("", "", "none, read by nobody"),
+    ],
+)
+def test_sources_and_model_are_told_where_the_numbers_come_from(make_report, make_evidence, source, model, told):
+    report = make_report(evidence=make_evidence(news_source=source, model=model, filings_source="alpha_vantage, sec"))
+    assert f"News {told} Filings alpha vantage, sec" in Tags(render_markup(report, {})).text
+    assert f"- News: {told}\n- Filings: alpha vantage, sec" in render_text(report)
+
+
+def test_a_market_that_nobody_named_is_told_by_its_folder(make_report):
+    market = replace(make_report().market, name="market directory market", is_practice=False)
+    report = make_report(market=market)
+    assert render_text(report).startswith("Market: your folder “market”\n")
+    assert "- Market: your folder “market”, 2010-01-04 to" in render_text(report)
+    assert "market directory" not in render_markup(report, {})
 
 
 def test_a_report_comes_back_from_storage_as_it_was(make_report, failed_account):

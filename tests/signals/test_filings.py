@@ -44,7 +44,7 @@ def five_quarters(symbol="AAPL"):
 
 def test_a_filing_does_not_count_on_the_day_it_became_public_but_on_the_next():
     filed = statement("AAPL", date(2021, 3, 31), TODAY)
-    assert newest(filed)["missing"].tolist() == ["no filing was public"]
+    assert newest(filed)["missing"].tolist() == ["no public filing is known"]
     assert newest(filed, today=TODAY + timedelta(days=1))["available_on"].tolist() == [TODAY]
 
 
@@ -82,7 +82,7 @@ def test_a_name_without_filings_has_one_empty_row_that_says_why():
     table = newest(*five_quarters(), symbols=["ZZZ", "AAPL", "BBB"], missing={"ZZZ": "edgar: no such company"})
     empty = table[table["missing"] != ""]
     assert dict(empty[["symbol", "missing"]].to_numpy()) == {
-        "BBB": "no filing was public",
+        "BBB": "no public filing is known",
         "ZZZ": "edgar: no such company",
     }
     assert empty["fiscal_date_ending"].tolist() == empty["available_on"].tolist() == [None, None]

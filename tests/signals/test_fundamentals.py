@@ -99,9 +99,9 @@ def test_there_is_a_row_for_every_point_in_the_order_of_the_points():
 
 def test_no_points_and_no_filings_are_empty_frames_that_can_be_stored():
     assert len(Fundamentals.validate(fundamentals(frame(statement(ENDS[-1])), points()))) == 0
-    assert known()["reason"] == "no filing was public"
+    assert known()["reason"] == "no public filing is known"
     nothing = pd.DataFrame(columns=pd.Index(COLUMNS))
-    assert fundamentals(nothing, points(("AAPL", TODAY)))["reason"].tolist() == ["no filing was public"]
+    assert fundamentals(nothing, points(("AAPL", TODAY)))["reason"].tolist() == ["no public filing is known"]
 
 
 # Why ratios are null.
@@ -309,7 +309,7 @@ def test_d10_a_week_alone_is_its_slice_of_a_long_call_also_from_stored_evidence(
 def test_a_ratio_is_null_exactly_where_the_reason_names_it(rows, today):
     row = known(*rows, today=today)
     if row["available_on"] is None:
-        assert row["reason"] == "no filing was public"
+        assert row["reason"] == "no public filing is known"
         assert row[[*NAMES, "fundamental_age"]].isna().all()
     else:
         assert [clause.split(":")[0] for clause in clauses(row)] == [name for name in NAMES if np.isnan(row[name])]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from learnfinance_dagster.parameters import SignalParameters
 from learnfinance_dagster.schemas.signals import Filings, HalalScreen
 from learnfinance_dagster.signals.filings import ITEMS, newest_filings
-from learnfinance_dagster.signals.halal_screen import disagreements, halal_screen
+from learnfinance_dagster.signals.halal_screen import halal_screen
 
 MARKET = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "market"
 COLUMNS = list(Filings.to_schema().columns)
@@ -42,8 +42,8 @@ def frame(*rows):
     return table.assign(week="2021-06-07").astype(dict.fromkeys(["symbol", "source", "missing"], "str"))
 
 
-def screen(*rows, prices=None, in_funds=(), parameters=BY_ASSETS, today=TODAY):
-    table = halal_screen(frame(*rows), today, prices, in_funds, parameters)
+def screen(*rows, prices=None, parameters=BY_ASSETS, today=TODAY):
+    table = halal_screen(frame(*rows), today, prices, parameters)
     HalalScreen.validate(table.assign(week="2021-06-07"))
     return table
 
@@ -207,28 +207,6 @@ def test_d8_a_filing_is_screened_from_the_day_after_it_became_public():
     assert screen(old, new, today=TODAY + timedelta(days=1))["verdict"].tolist() == ["fail"]
 
 
-def test_screen_and_funds_are_compared():
-    table = screen(
-        filing("HELD"),
-        filing("DEBT", total_debt=500.0),
-        filing("BOTH", total_debt=500.0),
-        filing("FREE"),
-        filing("DARK", total_debt=NAN),
-        in_funds={"HELD", "BOTH", "DARK"},
-    )
-    assert table.loc[table["in_funds"], "symbol"].tolist() == ["BOTH", "DARK", "HELD"]
-    odd = disagreements(table)
-    assert odd[["symbol", "verdict", "in_funds"]].to_numpy().tolist() == [
-        ["BOTH", "fail", True],
-        ["FREE", "pass", False],
-    ]
-
-
-def test_without_a_disagreement_there_are_no_rows():
-    assert len(disagreements(screen(filing(), in_funds={"AAPL"}))) == 0
-    assert len(disagreements(screen())) == 0
-
-
 amounts = st.sampled_from([NAN, -1.0, 0.0, 1.0, 100.0, 333.33, 490.0, 1000.0])
 
 
@@ -258,9 +236,9 @@ def test_of_real_names_that_halal_funds_held_most_of_the_known_pass():
     held = set(holdings.loc[holdings["date"] < day, "symbol"])
     filings = pd.read_parquet(MARKET / "fundamentals.parquet")
     newest = newest_filings(filings, sorted(filings["symbol"].unique()), day, {})
-    table = halal_screen(newest, day, None, held, BY_ASSETS)
+    table = halal_screen(newest, day, None, BY_ASSETS)
     HalalScreen.validate(table.assign(week="2021-11-29"))
-    known = table[table["in_funds"] & (table["verdict"] != "unknown")]
+    known = table[table["symbol"].isin(held) & (table["verdict"] != "unknown")]
     assert len(known) > 60
     assert (known["verdict"] == "pass").mean() > 0.6
     assert table[["debt_ratio", "cash_ratio", "receivables_ratio"]].max().max() < 1

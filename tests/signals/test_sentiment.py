@@ -72,7 +72,7 @@ def sentiment(*rows, names=("AAPL",), lost=None, **parameters):
 
 
 def test_the_scene_is_what_the_evidence_assets_store():
-    NewsCoverage.validate(coverage("AAPL", lost={("AAPL", 1): "busy"}))
+    NewsCoverage.validate(coverage("AAPL", lost={("AAPL", 1): "busy"}).assign(source="market"))
     NewsArticles.validate(articles(("AAPL", 1, 0.5))[0])
 
 
