@@ -88,7 +88,7 @@ def filings(
         },
         check_results=[
             completed({last.key: outcome}),
-            _known(newest),
+            _known(newest, last.key),
             _stale(newest, last, parameters.signals.stale_filing_quarters),
         ],
     )
@@ -103,14 +103,14 @@ def _newest(known: pd.DataFrame, halal_universe: pd.DataFrame, week: Week, missi
     return newest_filings(known, names_of(halal_universe, week), today, missing).assign(week=week.key)
 
 
-def _known(newest: pd.DataFrame) -> dg.AssetCheckResult:
+def _known(newest: pd.DataFrame, week: str) -> dg.AssetCheckResult:
     """Whether filings are missing of many names, and the commonest reason."""
     missing = newest.loc[newest["missing"] != "", "missing"]
     share = len(missing) / max(newest["symbol"].nunique(), 1)
     told = f"of {share:.0%} of the names no filing is known; more than {MISSING_SHARE:.0%} is too much"
     if len(missing):
         told += f". Mostly: {missing.mode()[0]}"
-    return warned("coverage", FILINGS, passed=share <= MISSING_SHARE, told=told)
+    return warned("coverage", FILINGS, week, passed=share <= MISSING_SHARE, told=told)
 
 
 def _stale(newest: pd.DataFrame, week: Week, quarters: float) -> dg.AssetCheckResult:
@@ -120,7 +120,7 @@ def _stale(newest: pd.DataFrame, week: Week, quarters: float) -> dg.AssetCheckRe
     late = [str(symbol) for symbol, day in last.items() if day < oldest]
     told = f"{len(late)} of {len(last)} names: newest filing older than {quarters:g} quarters"
     told += f" ({', '.join(late[:SHOWN])})" if late else ""
-    return warned("stale_filings", FILINGS, passed=len(late) <= LATE_SHARE * len(last), told=told)
+    return warned("stale_filings", FILINGS, week.key, passed=len(late) <= LATE_SHARE * len(last), told=told)
 
 
 @dg.asset(

@@ -99,7 +99,7 @@ def news(
             "busiest": markdown(["symbol", "articles"], articles["symbol"].value_counts().head(SHOWN).items()),
             **told,
         },
-        check_results=[_freshness(articles, coverage)],
+        check_results=[_freshness(articles, coverage, context.partition_keys[-1])],
     )
     yield dg.MaterializeResult(
         asset_key=COVERAGE,
@@ -114,7 +114,7 @@ def news(
         },
         check_results=[
             completed({context.partition_keys[-1]: outcome}, COVERAGE),
-            _reach(coverage, parameters.signals.max_not_fetched),
+            _reach(coverage, parameters.signals.max_not_fetched, context.partition_keys[-1]),
         ],
     )
 
@@ -135,24 +135,24 @@ def _missing_share(coverage: pd.DataFrame) -> float:
     return float((coverage["state"] == Coverage.NOT_FETCHED).mean()) if len(coverage) else 0.0
 
 
-def _reach(coverage: pd.DataFrame, most: float) -> dg.AssetCheckResult:
+def _reach(coverage: pd.DataFrame, most: float, week: str) -> dg.AssetCheckResult:
     """How much of the week nobody knows, and the commonest reason."""
     share = _missing_share(coverage)
     told = f"news of {share:.0%} of all names and days was not fetched; more than {most:.0%} is too much"
     why = coverage.loc[coverage["state"] == Coverage.NOT_FETCHED, "reason"]
     if len(why):
         told += f". Mostly: {why.mode()[0]}"
-    return warned("coverage", COVERAGE, passed=share <= most, told=told)
+    return warned("coverage", COVERAGE, week, passed=share <= most, told=told)
 
 
-def _freshness(articles: pd.DataFrame, coverage: pd.DataFrame) -> dg.AssetCheckResult:
+def _freshness(articles: pd.DataFrame, coverage: pd.DataFrame, week: str) -> dg.AssetCheckResult:
     """How old the newest article was at the decision; a whole market without news is a broken source."""
     if articles.empty or coverage.empty:
         told = "there is no article at all: see the checks of news_coverage"
-        return warned("freshness", ARTICLES, passed=coverage.empty, told=told)
+        return warned("freshness", ARTICLES, week, passed=coverage.empty, told=told)
     age = (max(coverage["day"]) - max(articles["day"])).days
     told = f"the newest article is {age} news days old at the decision; more than {FRESH_DAYS} is suspicious"
-    return warned("freshness", ARTICLES, passed=age <= FRESH_DAYS, told=told)
+    return warned("freshness", ARTICLES, week, passed=age <= FRESH_DAYS, told=told)
 
 
 @dg.asset(
@@ -209,14 +209,14 @@ def news_sentiment(
         },
         check_results=[
             completed({context.partition_keys[-1]: outcome}),
-            _score_range(ranked["sentiment"]),
+            _score_range(ranked["sentiment"], context.partition_keys[-1]),
         ],
     )
 
 
-def _score_range(scores: "pd.Series[float]") -> dg.AssetCheckResult:
+def _score_range(scores: "pd.Series[float]", week: str) -> dg.AssetCheckResult:
     """A model that says the same of everything, or only extremes, has stopped reading."""
     told = f"{len(scores)} scores from {scores.min():.2f} to {scores.max():.2f}" if len(scores) else "no scores"
     extreme = float((scores.abs() >= EXTREME).mean()) if len(scores) else 0.0
     is_odd = len(scores) >= ENOUGH and (scores.std() < FLAT or extreme > 0.5)  # noqa: PLR2004 - half of them
-    return warned("score_range", SENTIMENT, passed=not is_odd, told=told)
+    return warned("score_range", SENTIMENT, week, passed=not is_odd, told=told)

@@ -53,12 +53,12 @@ def schema_check(asset: str, frame: pd.DataFrame) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(check_name=SCHEMA, asset_key=asset, passed=True, description=f"{len(frame)} rows fit")
 
 
-def warned(name: str, asset: str, *, passed: bool, told: str) -> dg.AssetCheckResult:
+def warned(name: str, asset: str, week: str, *, passed: bool, told: str) -> dg.AssetCheckResult:
     """A check that colours the asset yellow and stops nothing."""
     return dg.AssetCheckResult(
         check_name=name,
         asset_key=asset,
         passed=passed,
         severity=dg.AssetCheckSeverity.WARN,
-        description=told,
+        description=f"{week}: {told}",
     )

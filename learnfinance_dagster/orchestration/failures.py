@@ -58,8 +58,8 @@ def completed(outcomes: Mapping[str, Outcome[Any]], asset: str | None = None) ->
         asset: which one of a step with several.
     """
     failures = {week: outcome.failure for week, outcome in outcomes.items() if outcome.failure}
-    description = "; ".join(f"{week}: {failure}" for week, failure in failures.items()) or "done"
-    return dg.AssetCheckResult(check_name=COMPLETED, asset_key=asset, passed=not failures, description=description)
+    told = "; ".join(f"{week}: {failure}" for week, failure in failures.items()) or f"{list(outcomes)[-1]}: done"
+    return dg.AssetCheckResult(check_name=COMPLETED, asset_key=asset, passed=not failures, description=told)
 
 
 def isolated(context: dg.AssetExecutionContext, produce: Callable[[], T], stand_in: Callable[[str], T]) -> Outcome[T]:

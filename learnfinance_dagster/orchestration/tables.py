@@ -14,10 +14,18 @@ def column_schema(model: type[pa.DataFrameModel]) -> dg.TableSchema:
     columns = model.to_schema().columns
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(name, type=str(column.dtype), description=column.description or "")
+            dg.TableColumn(name, type=_words(str(column.dtype)), description=column.description or "")
             for name, column in columns.items()
         ]
     )
+
+
+def _words(dtype: str) -> str:
+    """What a column holds, for people who do not read code. Objects are dates here: pandas has no type for them."""
+    known = {"object": "date", "bool": "yes or no", "int64": "whole number", "float64": "number"}
+    kinds = {"str": "text", "datetime": "time, UTC"}
+    found = [words for start, words in kinds.items() if dtype.startswith(start)]
+    return found[0] if found else known.get(dtype, dtype)
 
 
 @cache

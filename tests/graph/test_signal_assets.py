@@ -134,10 +134,13 @@ def test_a_planted_misfit_turns_the_check_red_and_stores_nothing(traded, build_h
 def test_a_model_that_says_the_same_of_everything_is_noticed():
     from assets.signals.news import _score_range
 
-    assert _score_range(pd.Series([0.1, 0.5, -0.3] * 5)).passed
-    assert not _score_range(pd.Series([0.25] * 15)).passed
-    assert not _score_range(pd.Series([1.0, -1.0] * 8)).passed
-    assert _score_range(pd.Series([0.25] * 3)).passed, "three scores prove nothing"
+    def passes(*scores):
+        return _score_range(pd.Series(scores), "2021-06-07").passed
+
+    assert passes(*[0.1, 0.5, -0.3] * 5)
+    assert not passes(*[0.25] * 15)
+    assert not passes(*[1.0, -1.0] * 8)
+    assert passes(*[0.25] * 3), "three scores prove nothing"
 
 
 @pytest.fixture(scope="module")
