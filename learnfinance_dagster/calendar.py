@@ -17,6 +17,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 DECISION_TIME = time(18, 0, tzinfo=KOLKATA)
 CLOSED = "NYSE is closed all week: nothing is ordered"
 """What a week without a session is told in plans and reports."""
+NOT_OVER = "the day is not over"
+"""Why the news of a day cannot be complete."""
 FIRST_DAY = date(2009, 1, 1)
 LAST_DAY = date(2040, 12, 31)
 """Pinned: the library's own last day moves with the clock, and the same Monday must read the same in every year."""
@@ -128,6 +130,12 @@ def news_day(published: datetime) -> date:
 def news_days(week: Week) -> tuple[date, ...]:
     """The seven news days that a week's decision learns of: Tuesday to its Monday."""
     return tuple(week.monday - timedelta(days=n) for n in range(6, -1, -1))
+
+
+def last_whole_news_day(moment: datetime) -> date:
+    """The newest news day that was over at that moment."""
+    day = news_day(moment)
+    return day if decision_time(day) <= moment else day - timedelta(days=1)
 
 
 def matters(day: date) -> bool:

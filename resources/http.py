@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from learnfinance_dagster.errors import ConfigurationError, RefusedError, TransientError
 from resources.http_words import as_text, elsewhere, hush, place, words
-from resources.turns import Turns
+from resources.turns import SilentError, Turns
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD"})
 CHUNK = 65536
@@ -35,6 +35,8 @@ class _Trouble:
 
     what: str
     asks: float = 0.0
+    silent: bool = False
+    """It was not even an error: nobody answered, or not to the end in time."""
 
 
 class PatientSession(requests.Session):
@@ -48,22 +50,22 @@ class PatientSession(requests.Session):
         self,
         *,
         per_second: float = 3.0,
-        timeout: tuple[float, float] = (5.0, 30.0),
-        attempts: int = 5,
-        patience: float = 120.0,
-        whole: float = 90.0,
+        timeout: tuple[float, float] = (5.0, 15.0),
+        attempts: int = 3,
+        patience: float = 60.0,
+        whole: float = 45.0,
         expects_json: bool = True,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is asked yet.
+        """Nothing is asked yet. As it is by default, a request whom nobody answers takes less than a minute.
 
         Args:
             per_second: requests a second, at most; repeated ones count.
             timeout: seconds to connect, and between two pieces of an answer.
             attempts: tries a request, at most.
             patience: seconds of waiting between the tries of a request, in sum; Retry-After cannot exceed it.
-            whole: seconds for a whole answer, however steadily it drips.
+            whole: seconds for the answers of all tries together, however steadily they drip.
             expects_json: a successful answer that is no JSON is tried again.
             sleep: waits; for tests.
             clock: monotonic seconds; for tests.
@@ -79,6 +81,7 @@ class PatientSession(requests.Session):
         """See `requests.Session.request`; the answer is successful, whole, and JSON unless told otherwise.
 
         Raises:
+            SilentError: nobody answers, or not in time.
             TransientError: no usable answer within the attempts and the patience.
             ConfigurationError: the credentials are refused, or the request cannot even be sent.
             RefusedError: the other side says no in other words, or sends elsewhere.
@@ -86,35 +89,39 @@ class PatientSession(requests.Session):
         verb, address = as_text(method).upper(), as_text(url)
         tries = self._attempts if verb in SAFE_TO_REPEAT else 1
         kwargs |= {"allow_redirects": False, "stream": True, "timeout": kwargs.get("timeout") or self._timeout}
-        left, attempt = self._patience, 0
+        left, listen, attempt = self._patience, self._whole, 0
         while True:
             attempt += 1
             self._turns.wait()
-            answer = self._once(verb, address, *args, **kwargs)
+            begun = self._clock()
+            answer = self._once(begun + listen, verb, address, *args, **kwargs)
             if isinstance(answer, requests.Response):
                 return answer
+            listen -= self._clock() - begun
             wait = max(answer.asks, 0.5 * 2 ** (attempt - 1))
-            if attempt == tries or wait > left:
+            if attempt == tries or wait > left or listen <= 0:
                 break
             left -= wait
             self._sleep(wait)
         asked = f"; it asks to wait {answer.asks:.0f} s" if answer.asks else ""
         msg = f"{place(address)}: {answer.what}{asked} (tried {attempt}x)"
-        raise TransientError(msg)
+        raise (SilentError if answer.silent else TransientError)(msg)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """None: `requests` need not even read where a redirect leads."""
         del resp
 
-    def _once(self, verb: str, url: str, *args: Any, **kwargs: Any) -> requests.Response | _Trouble:
-        """One try: the answer, or why there is none. What a person must solve is raised."""
+    def _once(self, end: float, verb: str, url: str, *args: Any, **kwargs: Any) -> requests.Response | _Trouble:
+        """One try, over by `end`: the answer, or why there is none. What a person must solve is raised."""
         try:
             response = super().request(verb, url, *args, **kwargs)
-            self._read(response)
+            self._read(response, end)
         except (requests.Timeout, ReadTimeoutError, TimeoutError) as error:
-            return _Trouble(f"took too long ({type(error).__name__})")
+            return _Trouble(f"took too long ({type(error).__name__})", silent=True)
         except (requests.ConnectionError, ChunkedEncodingError, ContentDecodingError, HTTPError) as error:
-            return _Trouble(f"the connection failed ({type(error).__name__})")
+            # An answer that breaks off was one, and the next may be whole.
+            silent = isinstance(error, requests.ConnectionError)
+            return _Trouble(f"the connection failed ({type(error).__name__})", silent=silent)
         except (OSError, UnicodeError) as error:  # requests' other errors are OSErrors too
             unusable = type(error).__name__
         else:
@@ -123,9 +130,9 @@ class PatientSession(requests.Session):
         msg = f"{place(url)}: the request cannot be sent ({unusable}): check the address and the credentials"
         raise ConfigurationError(msg)
 
-    def _read(self, response: requests.Response) -> None:
+    def _read(self, response: requests.Response, end: float) -> None:
         """Read the body piece by piece: the socket's time-out alone never ends an answer that drips."""
-        end, pieces = self._clock() + self._whole, []
+        pieces = []
         with response:
             while piece := response.raw.read1(CHUNK, decode_content=True):
                 pieces.append(piece)

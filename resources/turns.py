@@ -1,8 +1,14 @@
-"""Taking turns: no more requests a second than a vendor allows."""
+"""Manners towards vendors: no more requests a second than they allow, and no waiting for who is not there."""
 
 import time
 from collections.abc import Callable
 from threading import Lock
+
+from learnfinance_dagster.errors import TransientError
+
+
+class SilentError(TransientError):
+    """Nobody answered, after every try. Whoever has more to ask stops: each further silence costs a minute."""
 
 
 class Turns:

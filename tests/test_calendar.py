@@ -11,9 +11,11 @@ from learnfinance_dagster.calendar import (
     LAST_DAY,
     NEW_YORK,
     last_closed_session,
+    last_whole_news_day,
     matters,
     monday_of,
     mondays_between,
+    new_york_day,
     news_day,
     news_days,
     next_session,
@@ -253,6 +255,18 @@ def test_mondays_between_starts_with_the_week_of_the_first_day():
 )
 def test_a_news_day_ends_at_the_decision_time_in_winter_and_in_summer(published, day):
     assert news_day(datetime.fromisoformat(published)) == day
+
+
+def test_a_news_day_is_over_at_its_decision_time_and_not_a_moment_sooner():
+    over = datetime(2025, 12, 29, 12, 30, tzinfo=UTC)
+    assert last_whole_news_day(over) == date(2025, 12, 29)
+    assert last_whole_news_day(over.astimezone(NEW_YORK)) == date(2025, 12, 29)
+    assert last_whole_news_day(over - timedelta(microseconds=1)) == date(2025, 12, 28)
+
+
+def test_the_day_in_new_york_begins_when_it_does_there():
+    assert new_york_day(datetime(2025, 12, 29, 4, 59, 59, tzinfo=UTC)) == date(2025, 12, 28)
+    assert new_york_day(datetime(2025, 12, 29, 5, tzinfo=UTC)) == date(2025, 12, 29)
 
 
 def test_a_week_learns_of_exactly_seven_news_days_and_shares_none():

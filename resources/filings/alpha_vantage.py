@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from learnfinance_dagster.calendar import new_york_day
 from learnfinance_dagster.errors import ConfigurationError, LearnFinanceError, RefusedError, TransientError
 from learnfinance_dagster.ports import FilingsAnswer
 from resources.filings.alpha_vantage_parse import FUNCTIONS, TooFastError, UsedUpError
 from resources.filings.alpha_vantage_rows import latest_quarter, publications
-from resources.filings.answer import Say, answer, names_of, new_york_day
-from resources.filings.archive import Archive, Round
+from resources.filings.answer import Say, answer, names_of
+from resources.filings.rounds import Round, RoundStore
+from resources.turns import SilentError
 
 if TYPE_CHECKING:
     from resources.filings.alpha_vantage_http import CountedSession
@@ -26,14 +28,14 @@ NEXT_QUARTER = timedelta(days=105)
 AGAIN = timedelta(days=7)
 """A name that was asked in vain is asked again after a week; so is one whose round was begun and not finished."""
 GIVE_UP_AFTER = 3
-"""Names in a row without an answer, each tried several times: then the vendor is down, and the rest is not asked."""
+"""Names in a row that the vendor fails, each tried several times: then the rest is not asked. One silence is enough."""
 
 
 class AlphaVantageFilings:
     """Adapter of `ports.FilingsSource` that spends its calls on names which were never fetched, then on the oldest.
 
     A name costs three calls, and one when there is no new quarter. Names that today's calls do not reach are answered
-    from the archive, or are missing.
+    from what is kept, or are missing.
     """
 
     name = "alpha_vantage"
@@ -63,7 +65,7 @@ class AlphaVantageFilings:
             knobs: of `PatientSession`, in place of this adapter's.
         """
         self._key, self._clock, self._base = (api_key or "").strip(), clock, base
-        self._archive, self._allowed = Archive(database), calls_a_day
+        self._store, self._allowed = RoundStore(database), calls_a_day
         self._sleep, self._knobs, self._say = sleep, dict(knobs or {}), say or (lambda _text: None)
         self._http: CountedSession | None = None
 
@@ -75,7 +77,7 @@ class AlphaVantageFilings:
         why = self._refresh(names, day)
         found: dict[str, pd.DataFrame] = {}
         for name in names:
-            whole = _whole(self._archive.rounds(name))
+            whole = _whole(self._store.rounds(name))
             try:
                 if whole:
                     found[name] = publications(whole, name, self.name, self._key)
@@ -86,11 +88,11 @@ class AlphaVantageFilings:
     def _refresh(self, names: list[str], day: date) -> dict[str, str]:
         """Ask for what a question about a day needs; name → why it was not fetched."""
         why: dict[str, str] = {}
-        silent, queue = 0, self._queue(names, day, why)
+        failures, queue = 0, self._queue(names, day, why)
         for done, name in enumerate(queue):
             try:
                 self._fetch(name)
-                silent = 0
+                failures = 0
                 self._say(f"alpha_vantage: {name}, {done + 1} of {len(queue)} names that are due")
             except UsedUpError:
                 left = queue[done:]
@@ -100,8 +102,8 @@ class AlphaVantageFilings:
             except ConfigurationError as error:
                 return why | dict.fromkeys(queue[done:], str(error))
             except TransientError as error:
-                why[name], silent = str(error), silent + 1
-                if silent == GIVE_UP_AFTER or isinstance(error, TooFastError):
+                why[name], failures = str(error), failures + 1
+                if failures == GIVE_UP_AFTER or isinstance(error, TooFastError | SilentError):
                     reason = f"not asked: Alpha Vantage gave no answer before ({error})"
                     return why | dict.fromkeys(queue[done + 1 :], reason)
             except LearnFinanceError as error:
@@ -113,7 +115,7 @@ class AlphaVantageFilings:
         today = new_york_day(self._clock())
         due: list[tuple[int, date, str]] = []
         for name in names:
-            rounds, check = self._archive.rounds(name), self._archive.check(name)
+            rounds, check = self._store.rounds(name), self._store.check(name)
             whole = _whole(rounds)
             if check and today < check.day + AGAIN:
                 why[name] = check.refusal
@@ -134,21 +136,21 @@ class AlphaVantageFilings:
             UsedUpError: the day has no calls left; what was fetched so far is kept.
             LearnFinanceError: as `ask` says; that it refused a name is remembered for a while.
         """
-        today, rounds = new_york_day(self._clock()), self._archive.rounds(name)
+        today, rounds = new_york_day(self._clock()), self._store.rounds(name)
         whole = _whole(rounds)
         number = (whole[-1].number if whole else 0) + 1
         begun = next((each for each in rounds if each.number == number), None)
         if begun and today >= begun.first_day + AGAIN:  # its parts would tell of different quarters
-            self._archive.drop(name, number)
+            self._store.drop(name, number)
             begun = None
         for function in FUNCTIONS:
             if begun and function in begun.answers:
                 continue
             payload = self._ask(name, function, today)
             if function == FUNCTIONS[0] and whole and self._nothing_newer(name, payload, whole[-1]):
-                self._archive.checked(name, today)
+                self._store.checked(name, today)
                 return
-            self._archive.keep(name, number, function, today, payload)
+            self._store.keep(name, number, function, today, payload)
 
     def _nothing_newer(self, name: str, payload: Any, last: Round) -> bool:
         before = latest_quarter(last.answers, name, self._key)
@@ -162,15 +164,15 @@ class AlphaVantageFilings:
         try:
             return ask(self._http, self._base, name, function, self._key)
         except UsedUpError:
-            self._archive.use_up(self._utc_day(), self._allowed)
+            self._store.use_up(self._utc_day(), self._allowed)
             raise
         except RefusedError as error:
-            self._archive.checked(name, today, str(error))
+            self._store.checked(name, today, str(error))
             raise
 
     def _leave(self) -> None:
         """Count a call before it is sent."""
-        if not self._archive.spend(self._utc_day(), self._allowed):
+        if not self._store.spend(self._utc_day(), self._allowed):
             raise UsedUpError("today's calls are used up")
 
     def _utc_day(self) -> date:

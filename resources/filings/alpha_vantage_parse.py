@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from learnfinance_dagster.errors import ConfigurationError, DataError, RefusedError, TransientError
+from resources.filings.answer import day_of
 
 FUNCTIONS = ("INCOME_STATEMENT", "BALANCE_SHEET", "EARNINGS")
 """In the order of asking: the first shows whether there is a new quarter at all."""
@@ -42,7 +43,7 @@ BALANCE_ITEMS = {
     "shares_outstanding": "commonStockSharesOutstanding",
 }
 
-type_of_reports = dict[date, dict[str, Any]]
+Reports = dict[date, dict[str, Any]]
 """End of the fiscal quarter → the report as it came."""
 
 
@@ -59,7 +60,7 @@ def ticker(name: str) -> str:
     return name.replace(".", "-")
 
 
-def reports(payload: Any, symbol: str, function: str, key: str) -> type_of_reports:
+def reports(payload: Any, symbol: str, function: str, key: str) -> Reports:
     """The quarterly reports of an answer.
 
     Args:
@@ -86,10 +87,10 @@ def reports(payload: Any, symbol: str, function: str, key: str) -> type_of_repor
     if not items and function != "EARNINGS":
         msg = f"Alpha Vantage has no quarterly reports in {function} of {symbol}"
         raise RefusedError(msg)
-    found: type_of_reports = {}
+    found: Reports = {}
     for item in items:
         place = f"{function} of {symbol}"
-        end = _day(item.get("fiscalDateEnding") if isinstance(item, dict) else None, place)
+        end = day_of(item.get("fiscalDateEnding") if isinstance(item, dict) else None, f"{place}: fiscalDateEnding")
         if found.setdefault(end, item) != item:
             msg = f"{place}: two different reports for {end}"
             raise DataError(msg)
@@ -152,13 +153,13 @@ def amount(report: dict[str, Any], field: str, place: str) -> float:
     return number
 
 
-def published(end: date, *earnings: type_of_reports) -> date:
+def published(end: date, *earnings: Reports) -> date:
     """The day a quarter became public: what the first EARNINGS that dates it says, or a safe delay."""
     known = (_reported(end, each) for each in earnings)
     return next((day for day in known if day), end + ASSUMED_DELAY)
 
 
-def _reported(end: date, earnings: type_of_reports) -> date | None:
+def _reported(end: date, earnings: Reports) -> date | None:
     """The report date of the nearest quarter."""
     for each in sorted(earnings, key=lambda other: (abs(other - end), other)):
         text = earnings[each].get("reportedDate")
@@ -194,11 +195,3 @@ def _debt(balance: dict[str, Any], place: str) -> float:
     if not math.isnan(due + later):
         return due + later
     return math.nan if total < due else total
-
-
-def _day(text: Any, place: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except (TypeError, ValueError):
-        msg = f"{place}: fiscalDateEnding is {text!r}, no date"
-        raise DataError(msg) from None

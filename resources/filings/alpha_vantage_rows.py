@@ -1,4 +1,4 @@
-"""From the rounds of an archive to publications: the first sight of a quarter, and later sights that differ."""
+"""From rounds of answers to publications: the first sight of a quarter, and later sights that differ."""
 
 import math
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from datetime import date
 import pandas as pd
 
 from learnfinance_dagster.errors import RefusedError
-from resources.filings.alpha_vantage_parse import in_dollars, published, quarter_items, reports, type_of_reports
+from resources.filings.alpha_vantage_parse import Reports, in_dollars, published, quarter_items, reports
 from resources.filings.answer import as_frame
-from resources.filings.archive import Round
+from resources.filings.rounds import Round
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +78,5 @@ def _quarters(each: Round, symbol: str, key: str) -> Iterator[tuple[date, dict[s
             yield end, quarter_items(*parts, place=f"{symbol} {end}")
 
 
-def _reports(each: Round, symbol: str, function: str, key: str) -> type_of_reports:
+def _reports(each: Round, symbol: str, function: str, key: str) -> Reports:
     return reports(each.answers[function], symbol, function, key)

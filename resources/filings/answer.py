@@ -1,12 +1,12 @@
 """What every filings adapter does alike: rows to frames, and frames to an answer that knows nothing of the future."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import pandas as pd
 
-from learnfinance_dagster.calendar import NEW_YORK
+from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.ports import FilingsAnswer
 from learnfinance_dagster.schemas.market import MARKET_FILES, Fundamentals
 from learnfinance_dagster.signals.filings import NOT_PUBLIC
@@ -29,9 +29,17 @@ def names_of(symbols: Iterable[str]) -> list[str]:
     return sorted({normalise(symbol) for symbol in symbols})
 
 
-def new_york_day(moment: datetime) -> date:
-    """The New York date of a moment."""
-    return moment.astimezone(NEW_YORK).date()
+def day_of(text: Any, place: str) -> date:
+    """A date as vendors write it.
+
+    Raises:
+        DataError: it is none; the message names the place.
+    """
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError):
+        msg = f"{place}: {text!r} is no date"
+        raise DataError(msg) from None
 
 
 def answer(found: Mapping[str, pd.DataFrame], why: Mapping[str, str], names: list[str], day: date) -> FilingsAnswer:

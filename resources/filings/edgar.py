@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from learnfinance_dagster.calendar import new_york_day
 from learnfinance_dagster.errors import ConfigurationError, DataError, LearnFinanceError, RefusedError, TransientError
 from learnfinance_dagster.ports import FilingsAnswer
-from resources.filings.answer import Say, answer, names_of, new_york_day
+from resources.filings.answer import Say, answer, names_of
 from resources.filings.day_cache import DayCache
 from resources.filings.edgar_items import statements
+from resources.turns import SilentError
 
 if TYPE_CHECKING:
     import requests
@@ -20,7 +22,7 @@ NO_USER_AGENT = "set LEARNFINANCE_EDGAR_USER_AGENT to your name and e-mail: the 
 PER_SECOND = 8.0
 """The SEC allows ten requests a second, and locks out who asks faster."""
 GIVE_UP_AFTER = 3
-"""Names in a row without an answer, each tried several times: then the SEC is down, and the rest is not asked."""
+"""Names in a row that the SEC fails, each tried several times: then the rest is not asked. One silence is enough."""
 REPORT_EVERY = 25
 TICKERS = "company_tickers"
 
@@ -79,7 +81,7 @@ class EdgarFilings:
         """Name → its publications, and name → why there are none."""
         found: dict[str, pd.DataFrame] = {}
         why: dict[str, str] = {}
-        silent, closed = 0, ""
+        failures, closed = 0, ""
         for count, name in enumerate(names, start=1):
             number = numbers.get(ticker_at_sec(name))
             if number is None:
@@ -87,11 +89,11 @@ class EdgarFilings:
                 continue
             try:
                 found[name], why[name] = self._one(name, number, today, day, closed)
-                silent = 0
+                failures = 0
             except TransientError as error:
-                why[name], silent = str(error), silent + (not closed)
-                if silent == GIVE_UP_AFTER and not closed:
-                    closed = f"not asked: the SEC did not answer for {silent} names in a row ({error})"
+                why[name], failures = str(error), failures + 1
+                if not closed and (failures == GIVE_UP_AFTER or isinstance(error, SilentError)):
+                    closed = f"not asked: the SEC gave no answer before ({error})"
             except ConfigurationError as error:
                 why[name] = closed = str(error)
             except LearnFinanceError as error:

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from learnfinance_dagster.errors import DataError
+from resources.filings.answer import day_of
 
 FORMS = frozenset(form + ending for form in ("10-Q", "10-K", "10-QT", "10-KT") for ending in ("", "/A"))
 ANNUAL_ONLY = ("20-F", "40-F")
@@ -51,11 +52,11 @@ class Filing:
     """The newest period it speaks about: its own."""
 
 
-type_of_book = dict[str, tuple[Fact, ...]]
+Book = dict[str, tuple[Fact, ...]]
 """Tag → its facts from `FORMS`, the oldest filing first."""
 
 
-def read(document: Any, tags: Mapping[str, tuple[str, str]]) -> type_of_book:
+def read(document: Any, tags: Mapping[str, tuple[str, str]]) -> Book:
     """The facts of some tags.
 
     Args:
@@ -65,7 +66,7 @@ def read(document: Any, tags: Mapping[str, tuple[str, str]]) -> type_of_book:
     Raises:
         DataError: the document has not the shape that the SEC describes; the message names the place.
     """
-    book: type_of_book = {}
+    book: Book = {}
     for tag, (taxonomy, unit) in tags.items():
         place = f"{taxonomy}.{tag}"
         items = _inside(_units(document, taxonomy, tag), unit, place, list, [])
@@ -89,7 +90,7 @@ def why_nothing(document: Any, tags: Iterable[str]) -> str:
     return "no 10-Q or 10-K with numbers at the SEC"
 
 
-def filings(book: type_of_book, period_tags: Iterable[str]) -> tuple[Filing, ...]:
+def filings(book: Book, period_tags: Iterable[str]) -> tuple[Filing, ...]:
     """The filings of a book, oldest first; a filing's period is the newest one that any of `period_tags` is about."""
     newest: dict[tuple[date, str], date] = {}
     for tag in period_tags:
@@ -104,16 +105,16 @@ def filings(book: type_of_book, period_tags: Iterable[str]) -> tuple[Filing, ...
 class Statement:
     """One filing, read with what was public on its day."""
 
-    book: type_of_book
+    book: Book
     filing: Filing
 
     def at(self, *tags: str) -> float | None:
         """The amount at the period's end, under the first of the tags that the filing uses."""
-        return _first(self._at(tag) for tag in tags)
+        return first(self._at(tag) for tag in tags)
 
     def over(self, *tags: str) -> float | None:
         """The amount of the period's last quarter, under the first of the tags that gives one."""
-        return _first(self._over(tag) for tag in tags)
+        return first(self._over(tag) for tag in tags)
 
     def on_cover(self, tag: str) -> float | None:
         """The newest amount that the filing gives under a tag, whatever day it is of."""
@@ -126,16 +127,16 @@ class Statement:
         return [fact for fact in self.book[tag] if (fact.filing, fact.filed, fact.end) == key]
 
     def _at(self, tag: str) -> float | None:
-        return _first(fact.value for fact in self._own(tag) if fact.start is None)
+        return first(fact.value for fact in self._own(tag) if fact.start is None)
 
     def _over(self, tag: str) -> float | None:
         """Stated, or else the longer period less what came before it; the last quarter of a year is rarely stated."""
         flows = sorted((fact for fact in self._own(tag) if fact.start), key=lambda fact: fact.days)
-        stated = _first(fact.value for fact in flows if SHORTEST <= fact.days <= LONGEST)
+        stated = first(fact.value for fact in flows if SHORTEST <= fact.days <= LONGEST)
         if stated is not None:
             return stated
         known = self._known(tag)
-        return _first(_rest(fact, known) for fact in flows if fact.days > LONGEST)
+        return first(_rest(fact, known) for fact in flows if fact.days > LONGEST)
 
     def _known(self, tag: str) -> list[Fact]:
         """Flows filed by the filing's day, one for each period: the newest, the filing's own before others."""
@@ -173,7 +174,8 @@ def _leaves_a_quarter(whole: Fact, end: date) -> bool:
     return SHORTEST <= (whole.end - end).days <= LONGEST
 
 
-def _first(values: Iterable[float | None]) -> float | None:
+def first(values: Iterable[float | None]) -> float | None:
+    """The first that is known."""
     return next((value for value in values if value is not None), None)
 
 
@@ -208,18 +210,10 @@ def _fact(item: dict[str, Any], place: str) -> Fact:
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         msg = f"{place}: {number!r} is no number"
         raise DataError(msg)
-    start = _day(item["start"], place) if item.get("start") is not None else None
+    start = day_of(item["start"], place) if item.get("start") is not None else None
     filing = _of_type(item.get("accn"), str, f"the accession number of a fact of {place}")
-    fact = Fact(start, _day(item.get("end"), place), float(number), filing, _day(item.get("filed"), place))
+    fact = Fact(start, day_of(item.get("end"), place), float(number), filing, day_of(item.get("filed"), place))
     if fact.start and fact.start > fact.end:
         msg = f"{place}: a period from {fact.start} to {fact.end}"
         raise DataError(msg)
     return fact
-
-
-def _day(text: Any, place: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except (TypeError, ValueError):
-        msg = f"{place}: {text!r} is no date"
-        raise DataError(msg) from None

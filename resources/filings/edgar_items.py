@@ -5,14 +5,14 @@ not show counts as 0 only inside a sum of which another part is shown (no commer
 item without any part is NaN: debt that nobody reports is unknown, not 0.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from resources.filings.answer import as_frame
-from resources.filings.edgar_facts import Filing, Statement, filings, read, type_of_book, why_nothing
+from resources.filings.edgar_facts import Book, Filing, Statement, filings, first, read, why_nothing
 
 REVENUE = (
     "Revenues",
@@ -112,14 +112,14 @@ def statements(document: Any, symbol: str, source: str) -> tuple[pd.DataFrame, s
     return as_frame(rows), "" if rows else why_nothing(document, PERIOD_TAGS)
 
 
-def _items(book: type_of_book, found: tuple[Filing, ...], period: date, day: date) -> dict[str, float | None]:
+def _items(book: Book, found: tuple[Filing, ...], period: date, day: date) -> dict[str, float | None]:
     """What was known of a period on a day: the newest filing about it, and what it leaves out from those before.
 
     Amendments often repeat a part of the statements only.
     """
     newest_first = [filing for filing in reversed(found) if filing.period == period and filing.filed <= day]
     views = [Statement(book, filing) for filing in newest_first]
-    return {item: _first(rule(view) for view in views) for item, rule in ITEMS.items()}
+    return {item: first(rule(view) for view in views) for item, rule in ITEMS.items()}
 
 
 def _gross_profit(view: Statement) -> float | None:
@@ -137,13 +137,13 @@ def _cash(view: Statement) -> float | None:
 
 def _receivables(view: Statement) -> float | None:
     """All receivables, or else those from trade and the others."""
-    return _first((view.at(*RECEIVABLES), _sum(view.at(*TRADE_RECEIVABLES), view.at(*OTHER_RECEIVABLES))))
+    return first((view.at(*RECEIVABLES), _sum(view.at(*TRADE_RECEIVABLES), view.at(*OTHER_RECEIVABLES))))
 
 
 def _liabilities(view: Statement) -> float | None:
     """Stated, or else what of the assets belongs to nobody who holds shares."""
     stated, assets = view.at("Liabilities"), view.at("Assets")
-    equity = _first((view.at(*ALL_EQUITY), _sum(view.at("StockholdersEquity"), view.at("MinorityInterest"))))
+    equity = first((view.at(*ALL_EQUITY), _sum(view.at("StockholdersEquity"), view.at("MinorityInterest"))))
     if stated is not None or assets is None or equity is None:
         return stated
     return assets - equity - (view.at(*BETWEEN) or 0.0)
@@ -154,26 +154,22 @@ def _debt(view: Statement) -> float | None:
     short, due, current = view.at(*SHORT_DEBT), view.at(*DUE_DEBT), view.at(*CURRENT_DEBT)
     if short is None and current is not None and due is not None:
         short = current - due
-    within_a_year = _first((current, _sum(due, short)))
+    within_a_year = first((current, _sum(due, short)))
     if (later := view.at(*LONG_DEBT)) is not None:
         return later + (within_a_year or 0.0)
     if (whole := view.at(*WHOLE_LONG_DEBT)) is not None:
         return whole + (short or 0.0)
-    return _first((view.at(*ALL_DEBT), within_a_year))
+    return first((view.at(*ALL_DEBT), within_a_year))
 
 
 def _shares(view: Statement) -> float | None:
     """From the cover, which is newest; several share classes are counted apart there, and then there is no total."""
-    return _first((view.on_cover(SHARES_ON_COVER), view.at(SHARES)))
+    return first((view.on_cover(SHARES_ON_COVER), view.at(SHARES)))
 
 
 def _sum(*parts: float | None) -> float | None:
     known = [part for part in parts if part is not None]
     return sum(known) if known else None
-
-
-def _first(values: Iterable[float | None]) -> float | None:
-    return next((value for value in values if value is not None), None)
 
 
 ITEMS: dict[str, Callable[[Statement], float | None]] = {

@@ -1,4 +1,4 @@
-"""Dates as frames carry them, days as numpy counts them, and which of them are over at a moment."""
+"""Dates as frames carry them, and days and moments as numpy counts them."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from learnfinance_dagster.calendar import NEW_YORK, decision_time, news_day
+from learnfinance_dagster import calendar
 
 Days = npt.NDArray[np.datetime64]
 Micros = npt.NDArray[np.int64]
@@ -42,15 +42,9 @@ def micros(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-def last_whole_news_day(known_at: datetime) -> date:
-    """The newest news day that was over at a moment."""
-    day = news_day(aware(known_at))
-    return day if decision_time(day) <= known_at else day - timedelta(days=1)
-
-
 def new_york_day(known_at: datetime) -> np.datetime64:
-    """The date in New York at a moment."""
-    return np.datetime64(aware(known_at).astimezone(NEW_YORK).date(), "D")
+    """`calendar.new_york_day` as numpy counts days."""
+    return np.datetime64(calendar.new_york_day(aware(known_at)), "D")
 
 
 def aware(moment: datetime) -> datetime:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from learnfinance_dagster.calendar import decision_time
+from learnfinance_dagster.calendar import decision_time, last_whole_news_day
 from learnfinance_dagster.ports import NewsAnswer
 from learnfinance_dagster.schemas.market import News
 from learnfinance_dagster.symbols import normalise
@@ -17,7 +17,6 @@ from resources.market_directory.days import (
     aware,
     days_between,
     days_of,
-    last_whole_news_day,
     micros,
     news_days_of,
 )

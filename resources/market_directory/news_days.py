@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from learnfinance_dagster.calendar import NOT_OVER
 from learnfinance_dagster.ports import Coverage
 from learnfinance_dagster.symbols import normalise
 from resources.market_directory.days import Days, days_of
@@ -38,7 +39,7 @@ class Kind(IntEnum):
 _SAYS = {
     Kind.ARTICLES: (Coverage.ARTICLES, ""),
     Kind.NO_ARTICLES: (Coverage.NO_ARTICLES, ""),
-    Kind.NOT_OVER: (Coverage.NOT_FETCHED, "the day is not over"),
+    Kind.NOT_OVER: (Coverage.NOT_FETCHED, NOT_OVER),
     Kind.NO_FILE: (Coverage.NOT_FETCHED, "this market has no news"),
     Kind.HOLE: (Coverage.NOT_FETCHED, "the directory holds no news of that day"),
     Kind.PARTLY: (Coverage.NOT_FETCHED, "the directory holds only part of that day's news"),

@@ -7,8 +7,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from learnfinance_dagster.calendar import NEW_YORK, last_closed_session
-from resources.market_directory.days import last_whole_news_day
+from learnfinance_dagster.calendar import last_closed_session, last_whole_news_day, new_york_day
 from resources.market_directory.load import MarketFrames
 
 
@@ -40,7 +39,7 @@ def poisoned(frames: MarketFrames, known_at: datetime, how: Poison, seed: int = 
     members on the day itself, news from its minute on. An index membership that ends later is still open as far as
     anybody knew, and which days' news would be complete was known of no day that was not over.
     """
-    session, day = last_closed_session(known_at), known_at.astimezone(NEW_YORK).date()
+    session, day = last_closed_session(known_at), new_york_day(known_at)
     rng = np.random.default_rng(seed)
 
     def spoil(frame: pd.DataFrame | None, column: str, *, is_known: "pd.Series[bool] | None") -> pd.DataFrame | None:

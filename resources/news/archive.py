@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from learnfinance_dagster.calendar import decision_time, news_day
+from learnfinance_dagster.calendar import NOT_OVER, last_whole_news_day
 from learnfinance_dagster.ports import Coverage, NewsAnswer
 from learnfinance_dagster.symbols import normalise
 from resources.news.backfill import Backfill, Pair, Progress
@@ -17,7 +17,6 @@ from resources.news.store import opened
 
 SETTLES = timedelta(hours=6)
 """From a day's end until a vendor has indexed what was published in it, and our clock is past it for certain."""
-NOT_OVER = "the day is not over"
 
 
 class ArchivedNews:
@@ -58,7 +57,7 @@ class ArchivedNews:
         """See `ports.NewsSource.articles`. What is in the archive for good is not asked for again.
 
         Raises:
-            ConfigurationError, DataError, TransientError: the archive itself cannot be used.
+            ConfigurationError, TransientError: the archive itself cannot be used.
             ValueError: `known_at` has no time zone, so it could be any of two days.
         """
         if known_at.tzinfo is None:
@@ -67,7 +66,7 @@ class ArchivedNews:
         names = sorted({normalise(symbol) for symbol in symbols})
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         now = self._clock()
-        last_over, last_settled = (_last_over(min(known_at, moment)) for moment in (now, now - SETTLES))
+        last_over, last_settled = (last_whole_news_day(min(known_at, moment)) for moment in (now, now - SETTLES))
         last_begun = min(last, last_over + timedelta(days=1))
         with opened(self._path, self.name) as store:
             known = store.covered(names, first, last)
@@ -86,12 +85,6 @@ class ArchivedNews:
                 coverage=_coverage_frame(days, names, covered, filled.reasons, last_over),
                 skipped=store.skipped(names, first, last_begun),
             )
-
-
-def _last_over(moment: datetime) -> date:
-    """The newest news day that was over."""
-    day = news_day(moment)
-    return day if decision_time(day) <= moment else day - timedelta(days=1)
 
 
 def _article_frame(rows: Sequence[tuple[str, ...]]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from learnfinance_dagster.errors import ConfigurationError, DataError, LearnFinanceError, RefusedError
 from resources.news.fetched import Batch, NewsFetcher, Page
 from resources.news.store import NewsStore
+from resources.turns import SilentError
 
 FAILURES = 3
 """Batches that may fail in a row before the rest is not asked for."""
@@ -59,7 +60,8 @@ class Backfill:
     def fill(self, missing: Mapping[date, Sequence[str]], progress: "Progress") -> Filled:
         """Ask for these days and names, in order.
 
-        A failure costs its batch; after a few in a row, or when a person must act, nothing more is asked.
+        A failure costs its batch; after a few in a row, when nobody answers, or when a person must act, nothing more is
+        asked.
         """
         start = self.fetcher.earliest(self.now)
         too_early = f"{self.fetcher.name} has no news from before {start}"
@@ -77,6 +79,8 @@ class Backfill:
             failures = failures + 1 if ended.error else 0
             if isinstance(ended.error, ConfigurationError):
                 given_up = str(ended.error)
+            elif isinstance(ended.error, SilentError):
+                given_up = f"not asked for, {self.fetcher.name} did not answer before: {ended.error}"
             elif failures == FAILURES:
                 given_up = f"not asked for, after {failures} failures in a row: {ended.error}"
         return filled

@@ -3,12 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Collection, Generator, Iterable
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from learnfinance_dagster.errors import ConfigurationError, DataError, TransientError
+from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.ports import Coverage
+from resources import sqlite
 from resources.news.fetched import NOBODY, Article, Batch, Page, Skip
 from resources.news.sql import (
     ADD_ARTICLE,
@@ -32,24 +33,11 @@ def opened(path: Path, source: str) -> Generator["NewsStore"]:
 
     Raises:
         TransientError: another process writes for too long.
-        DataError: the file is no archive.
-        ConfigurationError: it cannot be opened or written, or another version made it.
+        ConfigurationError: the file is no archive or one of another version, or cannot be opened or written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, timeout=WAIT, isolation_level=None)) as connection:
-            _prepare(connection, path)
-            yield NewsStore(connection, source)
-    except sqlite3.OperationalError as error:
-        busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-        msg = f"the news archive {path}: {error}"
-        raise (TransientError if busy else ConfigurationError)(msg) from error
-    except sqlite3.DatabaseError as error:
-        msg = f"{path} is no news archive: {error}"
-        raise DataError(msg) from error
-    except OSError as error:
-        msg = f"the news archive {path}: {error}"
-        raise ConfigurationError(msg) from error
+    with sqlite.opened(path, WAIT) as connection:
+        _prepare(connection, path)
+        yield NewsStore(connection, source)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

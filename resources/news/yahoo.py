@@ -34,10 +34,23 @@ class YahooNews:
     name = "yahoo"
     unit = "names"
 
-    def __init__(self, url: str = URL, turns: Turns | None = None, count: int = NEWEST) -> None:
-        """Nothing is asked yet; an `url` other than Yahoo's stands for all hosts of Yahoo."""
+    def __init__(
+        self,
+        url: str = URL,
+        turns: Turns | None = None,
+        count: int = NEWEST,
+        timeout: tuple[float, float] | None = None,
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            url: one other than Yahoo's stands for all hosts of Yahoo.
+            turns: spread the requests; by default two a second.
+            count: articles to ask for.
+            timeout: seconds to connect, and then for an answer; by default `yahoo_client.TIMEOUT`.
+        """
         self._home = None if url.rstrip("/") == URL else url.rstrip("/")
-        self._turns, self._count = turns or Turns(PER_SECOND), count
+        self._turns, self._count, self._timeout = turns or Turns(PER_SECOND), count, timeout
 
     def earliest(self, now: datetime) -> date:
         """See `REACH`."""
@@ -72,9 +85,9 @@ class YahooNews:
 
     @cached_property
     def _client(self) -> "YahooClient":
-        from resources.news.yahoo_client import YahooClient
+        from resources.news.yahoo_client import TIMEOUT, YahooClient
 
-        return YahooClient(self._turns, self._home)
+        return YahooClient(self._turns, self._home, self._timeout or TIMEOUT)
 
 
 def article_of(item: Any, symbol: str, now: datetime) -> Article | Skip:

@@ -3,19 +3,22 @@
 import hashlib
 import sqlite3
 from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
-from learnfinance_dagster.errors import ConfigurationError, DataError, LearnFinanceError, TransientError
+from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.ports import ModelIdentity, SentimentModel
+from resources import sqlite
 from resources.sentiment.frames import COLUMNS, score_each_once
 
 AT_ONCE = 512
 """Texts that are scored before they are kept: no more than this is lost when something fails."""
 BUSY_SECONDS = 30
-TABLE = """
+SCRIPT = """
+PRAGMA journal_mode = WAL;  -- a writer keeps no reader waiting
+PRAGMA synchronous = NORMAL;  -- a power cut may cost scores, never the file
 CREATE TABLE IF NOT EXISTS scores (
     model TEXT NOT NULL, revision TEXT NOT NULL, text_hash BLOB NOT NULL CHECK (length(text_hash) = 32),
     score REAL NOT NULL CHECK (score BETWEEN -1 AND 1), confidence REAL NOT NULL CHECK (confidence BETWEEN 0 AND 1),
@@ -100,25 +103,5 @@ class _ScoreFile:
 
     @contextmanager
     def _opened(self) -> Generator[sqlite3.Connection]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self._path, timeout=BUSY_SECONDS)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")  # a writer keeps no reader waiting
-                connection.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost scores, never the file
-                connection.execute(TABLE)
-                with connection:
-                    yield connection
-        except sqlite3.IntegrityError:
-            raise
-        except (sqlite3.Error, OSError) as error:
-            raise _translated(error, self._path) from error
-
-
-def _translated(error: sqlite3.Error | OSError, path: Path) -> LearnFinanceError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CANTOPEN) & 0xFF  # the rest are details
-    msg = f"the score cache {path.name}: {error}"
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return TransientError(msg)
-    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}:
-        return ConfigurationError(f"{msg}: it is damaged or no score cache; delete it, scores are computed again")
-    return ConfigurationError(f"{msg}: its folder must be writable and have room")
+        with sqlite.opened(self._path, BUSY_SECONDS, SCRIPT) as connection, connection:
+            yield connection

@@ -13,7 +13,7 @@ from learnfinance_dagster.calendar import decision_time, news_day
 from learnfinance_dagster.errors import DataError, TransientError
 from learnfinance_dagster.schemas.evidence import Articles
 from resources.http import PatientSession
-from resources.news.alpaca import AlpacaNews, articles_of
+from resources.news.alpaca import PER_SECOND, articles_of
 from resources.news.fetched import Article, Batch, Skip
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -104,10 +104,13 @@ def test_retry_after_is_honoured(vendor):
     assert 9.0 in slept
 
 
-def test_requests_are_spread_over_time_by_default():
-    news = AlpacaNews(KEY, SECRET)
-    assert isinstance(news._session, PatientSession)
-    assert news._session._turns._gap >= 0.3, "Alpaca allows 200 a minute"
+def test_no_more_is_asked_in_a_minute_than_alpaca_allows(vendor):
+    vendor.answers(NEWS, Reply({"news": [], "next_page_token": None}))
+    slept, clock = [], lambda: sum(slept)
+    news = fetcher(vendor.url, per_second=PER_SECOND, sleep=slept.append, clock=clock)
+    for _ in range(5):
+        news.page(Batch("", ("AAPL",), (FIRST,)), None, NOW)
+    assert clock() >= 4 * 60 / 200
 
 
 @pytest.mark.parametrize("number", [9, 10])

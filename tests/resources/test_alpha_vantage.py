@@ -28,7 +28,7 @@ from learnfinance_dagster.errors import ConfigurationError, DataError, LearnFina
 from learnfinance_dagster.schemas.market import Fundamentals
 from resources.filings.alpha_vantage import AGAIN, AlphaVantageFilings
 from resources.filings.alpha_vantage_parse import FUNCTIONS, amount, published, quarter_items, reports
-from resources.filings.archive import Archive
+from resources.filings.rounds import RoundStore
 
 RECORDED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "api" / "alpha_vantage"
 NAMES = [f"N{n:02d}" for n in range(12)]
@@ -274,7 +274,7 @@ def test_what_was_fetched_is_what_is_read(vendor, tmp_path):
 
 def test_answers_are_kept_as_they_came(vendor, tmp_path):
     make(vendor, tmp_path).filings(["AAPL"], NOW)
-    (kept,) = Archive(tmp_path / "alpha_vantage.sqlite").rounds("AAPL")
+    (kept,) = RoundStore(tmp_path / "alpha_vantage.sqlite").rounds("AAPL")
     assert kept.answers == {function: usual("AAPL", function) for function in FUNCTIONS}
     assert kept.last_day == date(2025, 12, 29)
 
@@ -361,18 +361,18 @@ def test_an_answer_in_the_archive_that_cannot_be_unpacked_is_for_a_person(source
 
 
 def test_an_archive_that_another_process_holds_is_tried_again_later(tmp_path, monkeypatch):
-    monkeypatch.setattr("resources.filings.archive.WAIT", 0.01)
+    monkeypatch.setattr("resources.filings.rounds.WAIT", 0.01)
     path = tmp_path / "alpha_vantage.sqlite"
-    Archive(path).use_up(NOW.date(), 1)
+    RoundStore(path).use_up(NOW.date(), 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(TransientError, match=r"alpha_vantage\.sqlite: .*locked"):
-            Archive(path).spend(NOW.date(), 25)
+            RoundStore(path).spend(NOW.date(), 25)
 
 
 def test_a_full_disk_is_for_a_person(tmp_path, monkeypatch):
     path, real = tmp_path / "alpha_vantage.sqlite", sqlite3.connect
-    Archive(path).use_up(NOW.date(), 1)
+    RoundStore(path).use_up(NOW.date(), 1)
 
     def cramped(*args, **options):
         connection = real(*args, **options)
@@ -381,14 +381,14 @@ def test_a_full_disk_is_for_a_person(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sqlite3, "connect", cramped)
     with pytest.raises(ConfigurationError, match=r"alpha_vantage\.sqlite: .*full"):
-        Archive(path).keep("AAPL", 1, INCOME, NOW.date(), list(range(99_999)))
+        RoundStore(path).keep("AAPL", 1, INCOME, NOW.date(), list(range(99_999)))
 
 
 def test_a_place_where_no_file_can_be_is_for_a_person(tmp_path):
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "alpha_vantage.sqlite", tmp_path):
-        with pytest.raises(ConfigurationError, match="the archive of filings"):
-            Archive(path).calls(NOW.date())
+        with pytest.raises(ConfigurationError, match="its folder must be writable"):
+            RoundStore(path).calls(NOW.date())
 
 
 # --- twenty-five calls a day ----------------------------------------------------------------------------------------
@@ -445,7 +445,7 @@ def test_a_call_counts_when_it_is_sent_and_not_when_it_succeeds(source, vendor, 
     vendor.answers("/query", Reply(status=500))
     source.filings(NAMES, NOW)
     database = tmp_path / "alpha_vantage.sqlite"
-    assert Archive(database).calls(date(2025, 12, 29)) == len(vendor.seen) == 9
+    assert RoundStore(database).calls(date(2025, 12, 29)) == len(vendor.seen) == 9
 
 
 def test_a_round_that_was_begun_long_ago_is_begun_anew(vendor, tmp_path, clock):
@@ -465,7 +465,7 @@ def test_the_limit_is_no_statement_and_nothing_more_is_asked_today(source, vendo
     assert len(vendor.seen) == 1
     assert answer.filings.empty
     assert answer.missing["N00"] == "Alpha Vantage allows 25 calls a day: 12 names left for tomorrow"
-    assert Archive(tmp_path / "alpha_vantage.sqlite").rounds("N00") == ()
+    assert RoundStore(tmp_path / "alpha_vantage.sqlite").rounds("N00") == ()
     make(vendor, tmp_path).filings(NAMES, NOW)
     assert len(vendor.seen) == 1
 
@@ -476,7 +476,7 @@ def test_who_asks_too_fast_waits_and_asks_again(vendor, tmp_path):
     answer = make(vendor, tmp_path, sleep=waited.append).filings(["AAPL"], NOW)
     assert answer.missing == {}
     assert max(waited) == 12
-    assert Archive(tmp_path / "alpha_vantage.sqlite").calls(date(2025, 12, 29)) == 4
+    assert RoundStore(tmp_path / "alpha_vantage.sqlite").calls(date(2025, 12, 29)) == 4
 
 
 def test_who_is_always_too_fast_stops(source, vendor):
@@ -531,15 +531,16 @@ def test_no_recorded_error_is_a_statement(source, vendor, word):
 
 FAULTS = {
     "a server error": (Reply(b"no", status=503), "answers 503"),
-    "a connection that breaks": (Reply(reset=True), "connection failed"),
     "an answer that is cut off": (Reply(usual("MSFT", INCOME), cut=50), "connection failed"),
     "half a document": (Reply(json.dumps(usual("MSFT", INCOME)).encode()[:-9]), "not whole JSON"),
-    "no end of waiting": (Reply({}, delay=0.6), "took too long"),
     "too many requests": (Reply({}, status=429, headers={"Retry-After": "7"}), "asks to wait 7 s"),
     "another symbol": (Reply(usual("NVDA", INCOME)), "not about MSFT"),
     "a list": (Reply([1, 2]), "is a list"),
     "reports of another shape": (Reply({"symbol": "MSFT", "quarterlyReports": {"2025": 1}}), "no quarterlyReports"),
-    "a report without a date": (Reply(statement("MSFT", INCOME, {"netIncome": "1"})), "fiscalDateEnding is None"),
+    "a report without a date": (
+        Reply(statement("MSFT", INCOME, {"netIncome": "1"})),
+        "fiscalDateEnding: None is no date",
+    ),
     "no reports": (Reply(statement("MSFT", INCOME)), "no quarterly reports"),
     "unknown words": (Reply({"Information": f"Something new about {KEY}"}), "Something new about ***"),
 }
@@ -565,6 +566,19 @@ def test_a_vendor_that_is_down_is_not_asked_for_every_name(source, vendor):
     vendor.answers("/query", Reply(status=500))
     answer = source.filings(NAMES, NOW)
     assert {symbol for symbol, _ in asked(vendor)} == set(NAMES[:3])
+    assert answer.missing["N05"].startswith("not asked")
+
+
+@pytest.mark.parametrize(
+    ("silence", "says"), [(Reply({}, delay=0.6), "took too long"), (Reply(reset=True), "connection failed")]
+)
+def test_a_vendor_that_is_silent_is_asked_for_one_name_only(source, vendor, silence, says):
+    """Each silence costs a minute, and a Monday has no minute for each name."""
+    vendor.answers("/query", silence)
+    answer = source.filings(NAMES, NOW)
+    assert asked(vendor) == [("N00", INCOME)] * 3
+    assert set(answer.missing) == set(NAMES)
+    assert all(says in reason for reason in answer.missing.values())
     assert answer.missing["N05"].startswith("not asked")
 
 

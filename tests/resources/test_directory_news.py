@@ -10,10 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learnfinance_dagster.calendar import decision_time, news_day, news_days, sessions_between, week_of
+from learnfinance_dagster.calendar import (
+    decision_time,
+    last_whole_news_day,
+    news_day,
+    news_days,
+    sessions_between,
+    week_of,
+)
 from learnfinance_dagster.ports import NewsSource
 from learnfinance_dagster.schemas.evidence import Articles, NewsCoverage
-from resources.market_directory.days import last_whole_news_day, micros, news_days_of
+from resources.market_directory.days import micros, news_days_of
 from resources.market_directory.news import DirectoryNews
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "market" / "news.parquet"

@@ -493,10 +493,8 @@ def test_a_name_that_the_sec_does_not_list_is_missing_and_costs_no_request(sourc
 
 FAULTS = {
     "a server error": (Reply(b"no", status=503), "answers 503"),
-    "a connection that breaks": (Reply(reset=True), "connection failed"),
     "an answer that is cut off": (Reply(a_year(), cut=200), "connection failed"),
     "half a document": (Reply(json.dumps(a_year()).encode()[:-90]), "not whole JSON"),
-    "no end of waiting": (Reply(a_year(), delay=0.6), "took too long"),
     "too many requests": (Reply({}, status=429, headers={"Retry-After": "7"}), "asks to wait 7 s"),
     "a page that is gone": (Reply({}, status=404), "no facts of it"),
     "another shape": (Reply([1, 2]), "cannot be read"),
@@ -536,7 +534,29 @@ def test_a_vendor_that_is_down_is_not_asked_for_hundreds_of_names(vendor, tmp_pa
     serve_sec(vendor, dict.fromkeys((AAPL, ASML, BRK, META, MSFT), Reply(status=500)))
     answer = make(vendor, tmp_path).filings(["AAPL", "ASML", "BRK.B", "META", "MSFT"], NOW)
     assert len(vendor.seen) == 1 + 3 * 3
-    assert answer.missing["MSFT"].startswith("not asked: the SEC did not answer for 3 names in a row")
+    assert answer.missing["MSFT"].startswith("not asked: the SEC gave no answer before")
+
+
+SILENCES = [(Reply(a_year(), delay=0.6), "took too long"), (Reply(reset=True), "connection failed")]
+
+
+@pytest.mark.parametrize(("silence", "says"), SILENCES)
+def test_a_vendor_that_is_silent_is_asked_for_one_name_only(source, vendor, silence, says):
+    """Each silence costs a minute, and a Monday has no minute for each name."""
+    serve_sec(vendor, dict.fromkeys((AAPL, ASML, META, MSFT), silence))
+    answer = source.filings(["AAPL", "ASML", "META", "MSFT"], NOW)
+    assert vendor.paths()[1:] == [facts_path(AAPL)] * 3
+    assert set(answer.missing) == {"AAPL", "ASML", "META", "MSFT"}
+    assert all(says in reason for reason in answer.missing.values())
+    assert answer.missing["MSFT"].startswith("not asked")
+
+
+@pytest.mark.parametrize(("silence", "says"), SILENCES)
+def test_a_vendor_that_is_silent_from_the_start_is_asked_for_its_list_only(source, vendor, silence, says):
+    vendor.answers("/files/company_tickers.json", silence)
+    answer = source.filings(["AAPL", "MSFT"], NOW)
+    assert vendor.paths() == ["/files/company_tickers.json"] * 3
+    assert all(says in reason for reason in answer.missing.values())
 
 
 def test_names_that_are_kept_are_answered_although_the_vendor_is_down(vendor, tmp_path):

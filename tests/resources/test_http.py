@@ -8,10 +8,12 @@ from email.utils import format_datetime
 from urllib.parse import quote, quote_plus
 
 import pytest
+import requests
 from vendor_server import Reply, VendorServer
 
 from learnfinance_dagster.errors import ConfigurationError, LearnFinanceError, RefusedError, TransientError
 from resources.http import PatientSession, get_json
+from resources.turns import SilentError
 
 CANARY = "sk-canary/4711+xyz"
 GOOD = Reply({"answer": 42})
@@ -98,6 +100,58 @@ def test_an_answer_that_drips_for_ever_is_a_time_out_although_no_single_wait_is_
     vendor.answers("/x", Reply({"text": "x" * 1000}, drip=0.01))
     with pytest.raises(TransientError, match="took too long"):
         PatientSession(attempts=1, whole=0.1).get(f"{vendor.url}/x")
+
+
+def forever_silent(clock, **options):
+    """A session of default patience at a vendor that takes every connection and never says a word."""
+
+    class Adapter(requests.adapters.BaseAdapter):
+        def send(self, _request, *, timeout, **_options):
+            clock.now += timeout[1]
+            raise requests.ReadTimeout
+
+        def close(self):
+            pass
+
+    session = PatientSession(sleep=clock.sleep, clock=clock, **options)
+    session.mount("http://", Adapter())
+    return session
+
+
+def test_nobody_waits_for_a_minute_where_nobody_answers():
+    clock = Clock()
+    started = clock.now
+    with pytest.raises(SilentError, match="tried 3x"):
+        forever_silent(clock).get("http://vendor.example/x")
+    assert clock.now - started < 60
+
+
+def test_many_tries_do_not_make_a_silence_longer():
+    clock = Clock()
+    started = clock.now
+    with pytest.raises(SilentError):
+        forever_silent(clock, attempts=100).get("http://vendor.example/x")
+    assert clock.now - started < 60
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_silent"),
+    [
+        (Reply({}, delay=5), True),
+        (Reply({"text": "x" * 1000}, drip=0.01), True),
+        (Reply(reset=True), True),
+        (Reply({}, cut=1), False),
+        (Reply(b"<html>"), False),
+        (Reply({}, status=503), False),
+        (Reply({}, status=429), False),
+    ],
+    ids=["no answer", "dripping", "reset", "cut short", "HTML", "503", "429"],
+)
+def test_silence_is_told_from_a_bad_answer(vendor, fault, is_silent):
+    vendor.answers("/x", fault)
+    with pytest.raises(TransientError) as failed:
+        PatientSession(attempts=2, timeout=(1, 0.05), whole=0.1, sleep=lambda _seconds: None).get(f"{vendor.url}/x")
+    assert isinstance(failed.value, SilentError) is is_silent
 
 
 def test_an_answer_that_drips_but_ends_is_whole(vendor):

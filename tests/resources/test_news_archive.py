@@ -13,11 +13,26 @@ from pathlib import Path
 import alpaca_scene
 import pandas as pd
 import pytest
-from alpaca_scene import FIRST, KEY, LAST, NAMES, NEWS, NOW, SECRET, Alpaca, archived, busy_week, item, noon, whole_week
+from alpaca_scene import (
+    FIRST,
+    KEY,
+    LAST,
+    NAMES,
+    NEWS,
+    NOW,
+    SECRET,
+    Alpaca,
+    archived,
+    busy_week,
+    fetcher,
+    item,
+    noon,
+    whole_week,
+)
 from vendor_server import Reply, VendorServer
 
 from learnfinance_dagster.calendar import KOLKATA, NEW_YORK, decision_time, news_day
-from learnfinance_dagster.errors import ConfigurationError, DataError, TransientError
+from learnfinance_dagster.errors import ConfigurationError, TransientError
 from learnfinance_dagster.schemas.evidence import Articles, NewsCoverage
 from resources.news.alpaca import AlpacaNews
 from resources.news.archive import ArchivedNews
@@ -281,6 +296,21 @@ def test_after_three_failures_in_a_row_the_rest_is_not_asked_for(vendor, path):
     assert told[FIRST, "AAPL"].startswith("not asked for, after 3 failures in a row")
 
 
+@pytest.mark.parametrize("silence", [Reply({}, delay=5), Reply(reset=True)], ids=["no answer", "no connection"])
+def test_after_one_silence_the_rest_is_not_asked_for_and_the_next_question_is(vendor, path, silence):
+    """Fifteen time-outs, and then the same again for the next asset, kept a Monday waiting for a quarter of an hour."""
+    vendor.answers(NEWS, silence)
+    impatient = fetcher(vendor.url, attempts=3, timeout=(1, 0.05), sleep=lambda _seconds: None)
+    source = ArchivedNews(impatient, path, lambda: NOW)
+    for question in (1, 2):
+        answer = source.articles(NAMES, FIRST - 300 * ONE, LAST, NOW)
+        assert len(vendor.seen) == 3 * question
+    assert set(states(answer).values()) == {"not_fetched"}
+    told = answer.coverage.set_index(["day", "symbol"])["reason"]
+    assert told[LAST, "AAPL"].endswith("(tried 3x)")
+    assert told[FIRST, "AAPL"].startswith("not asked for, alpaca did not answer before: 127.0.0.1")
+
+
 def test_failures_that_are_not_in_a_row_cost_only_their_days(vendor, path):
     honest, broken = Alpaca([]), Reply({}, status=500)
     vendor.answers(NEWS, broken, broken, honest, broken, broken, honest, broken)
@@ -519,7 +549,7 @@ def test_two_sources_share_a_file_and_do_not_see_each_other(vendor, path):
 def test_a_file_that_is_no_archive_is_named(path):
     path.parent.mkdir()
     path.write_bytes(b"these are somebody's holiday plans, and no database" * 100)
-    with pytest.raises(DataError, match=r"news\.sqlite is no news archive"):
+    with pytest.raises(ConfigurationError, match=r"news\.sqlite is damaged, .*: delete it"):
         archived("http://unused", path).articles(NAMES, FIRST, LAST, NOW)
 
 
@@ -535,7 +565,7 @@ def test_an_archive_of_another_version_is_left_alone(path, version, says):
 
 def test_a_place_where_no_file_can_be_is_a_matter_for_a_person(path):
     path.mkdir(parents=True)
-    with pytest.raises(ConfigurationError, match="the news archive"):
+    with pytest.raises(ConfigurationError, match="its folder must be writable"):
         archived("http://unused", path).articles(NAMES, FIRST, LAST, NOW)
 
 

@@ -160,7 +160,7 @@ def test_somebody_elses_database_is_refused(path):
     path.parent.mkdir()
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE scores (game TEXT, points INTEGER)")
-    with pytest.raises(ConfigurationError, match="no score cache"):
+    with pytest.raises(ConfigurationError, match="another program's"):
         CachedModel(Counting(), path).score(["profit"])
 
 

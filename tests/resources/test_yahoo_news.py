@@ -230,6 +230,26 @@ def test_nobody_listening_is_a_reason(tmp_path, vendor):
     assert answer.coverage["reason"].tolist() == ["Yahoo does not answer (ConnectionError)"]
 
 
+SILENT = Reply({}, delay=5)
+
+
+@pytest.mark.parametrize("is_only_the_news", [True, False], ids=["the news", "all of Yahoo"])
+def test_when_yahoo_is_silent_one_name_is_asked_for(tmp_path, vendor, is_only_the_news, caplog):
+    vendor.answers(NCP, SILENT)
+    if not is_only_the_news:
+        for path in ("/", "/consent", "/v1/test/getcrumb"):
+            vendor.answers(path, SILENT)
+    source = ArchivedNews(fetcher(vendor, timeout=(0.1, 0.1)), tmp_path / "news.sqlite", lambda: NOW)
+    answer = source.articles([f"N{n:02d}" for n in range(20)], TODAY, TODAY, NOW)
+    assert asked(vendor) == ["N00"]
+    assert len(vendor.seen) == 3, "a cookie, a crumb or leave to have a cookie, and the news"
+    assert set(answer.coverage["state"]) == {"not_fetched"}
+    reasons = answer.coverage["reason"].tolist()
+    assert reasons[0] == "Yahoo does not answer (Timeout)"
+    assert set(reasons[1:]) == {"not asked for, yahoo did not answer before: Yahoo does not answer (Timeout)"}
+    assert caplog.text == "", "the reason says it all"
+
+
 def test_when_yahoo_is_busy_the_other_names_are_not_asked_for(source, vendor):
     vendor.answers(NCP, Reply(b"Too Many Requests", status=429))
     names = [f"N{n:02d}" for n in range(20)]
