@@ -12,7 +12,6 @@ from wild_json import ANYTHING, disturbed
 from learnfinance_dagster.calendar import decision_time, news_day
 from learnfinance_dagster.errors import DataError, TransientError
 from learnfinance_dagster.schemas.evidence import Articles
-from resources.http import PatientSession
 from resources.news.alpaca import PER_SECOND, articles_of
 from resources.news.fetched import Article, Batch, Skip
 

@@ -549,7 +549,7 @@ def test_two_sources_share_a_file_and_do_not_see_each_other(vendor, path):
 def test_a_file_that_is_no_archive_is_named(path):
     path.parent.mkdir()
     path.write_bytes(b"these are somebody's holiday plans, and no database" * 100)
-    with pytest.raises(ConfigurationError, match=r"news\.sqlite is damaged, .*: delete it"):
+    with pytest.raises(ConfigurationError, match=r"news\.sqlite is damaged .*: delete it"):
         archived("http://unused", path).articles(NAMES, FIRST, LAST, NOW)
 
 

@@ -40,7 +40,7 @@ class Counting:
     def _score(self, texts):
         good = np.array([len(text) % 7 / 10 for text in texts])
         shares = np.column_stack([good, np.zeros(len(texts)), 1 - good])
-        return score_frame(shares, good * self.tone, [LABELS[0]] * len(texts))
+        return score_frame(shares, good * self.tone, shares.max(axis=1), [LABELS[0]] * len(texts))
 
 
 @pytest.fixture
