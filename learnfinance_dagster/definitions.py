@@ -27,21 +27,12 @@ from learnfinance_dagster.orchestration.jobs import (
 )
 from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.settings import Settings
+from resources import source_doors
 from resources.artifacts import ArtifactIOManager, ArtifactStore
 from resources.doors import DirectoryMarketDoor, PracticeMarketDoor, SimulatedBrokerDoor, SqlLedgerDoor
 from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
 from resources.raw_evidence import RawFolder
-from resources.source_doors import (
-    AlpacaNewsDoor,
-    AlphaVantageDoor,
-    EdgarDoor,
-    FinbertDoor,
-    MarketFilingsDoor,
-    MarketNewsDoor,
-    VaderDoor,
-    YahooNewsDoor,
-)
 
 
 def market_door(settings: Settings) -> PracticeMarketDoor | DirectoryMarketDoor:
@@ -69,23 +60,29 @@ def parameters(settings: Settings) -> Parameters:
 def news_door(settings: Settings, market: MarketDoor) -> NewsDoor:
     """The source of articles that settings name."""
     if settings.news == "alpaca":
-        return AlpacaNewsDoor(settings.root, settings.endpoints)
-    return YahooNewsDoor(settings.root, settings.endpoints) if settings.news == "yahoo" else MarketNewsDoor(market)
+        return source_doors.alpaca_news(settings.root, settings.endpoints)
+    if settings.news == "yahoo":
+        return source_doors.yahoo_news(settings.root, settings.endpoints)
+    return source_doors.market_news(market)
 
 
 def filings_door(settings: Settings, market: MarketDoor) -> FilingsDoor:
     """The source of filings that settings name."""
     if settings.fundamentals == "edgar":
-        return EdgarDoor(settings.data, settings.endpoints, settings.edgar_user_agent)
+        return source_doors.edgar_filings(settings.data, settings.endpoints, settings.edgar_user_agent)
     if settings.fundamentals == "alpha_vantage":
-        return AlphaVantageDoor(settings.data, settings.endpoints)
-    return MarketFilingsDoor(market)
+        return source_doors.alpha_vantage_filings(settings.data, settings.endpoints)
+    return source_doors.market_filings(market)
 
 
 def sentiment_door(settings: Settings) -> SentimentDoor:
     """The sentiment model that settings name; a score belongs to a text, so markets share what is known."""
     scores = settings.data / "scores.sqlite"
-    return FinbertDoor(scores, settings.finbert) if settings.sentiment == "finbert" else VaderDoor(scores)
+    return (
+        source_doors.finbert(scores, settings.finbert)
+        if settings.sentiment == "finbert"
+        else source_doors.vader(scores)
+    )
 
 
 def artifact_store(settings: Settings) -> ArtifactStore:

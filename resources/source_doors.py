@@ -1,140 +1,128 @@
-"""Doors to articles, filings and sentiment models, by the words of the settings."""
+"""Doors to articles, filings and sentiment models, by the words of the settings.
+
+Nothing is opened, and nothing heavy imported, before it is used.
+"""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from learnfinance_dagster.orchestration.handles import MarketDoor
 from learnfinance_dagster.parameters import EndpointParameters, FinbertParameters
 from learnfinance_dagster.ports import FilingsSource, NewsSource, SentimentModel
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class MarketNewsDoor:
+class SourceDoor(Generic[T]):
+    """A source by its name in the settings."""
+
+    name: str
+    make: Callable[[Say], T]
+
+    def open(self, say: Say) -> T:
+        """The source; `say` is told about long work."""
+        return self.make(say)
+
+
+def market_news(market: MarketDoor) -> SourceDoor[NewsSource]:
     """The articles that the market source holds."""
-
-    market: MarketDoor
-    name: str = "market"
-
-    def open(self, say: Say) -> NewsSource:
-        """Needs no network, so there is nothing to `say`."""
-        del say
-        return self.market.open().news
+    return SourceDoor("market", lambda _say: market.open().news)
 
 
-@dataclass(frozen=True, slots=True)
-class AlpacaNewsDoor:
-    """Alpaca's news, kept in `root`."""
+def alpaca_news(root: Path, endpoints: EndpointParameters) -> SourceDoor[NewsSource]:
+    """Alpaca's news, kept in `root`, with the credentials of ALPACA_API_KEY and ALPACA_API_SECRET."""
 
-    root: Path
-    endpoints: EndpointParameters
-    name: str = "alpaca"
-
-    def open(self, say: Say) -> NewsSource:
-        """With the credentials of ALPACA_API_KEY and ALPACA_API_SECRET; without them nothing is fetched."""
+    def make(say: Say) -> NewsSource:
         from resources.news.alpaca import AlpacaNews
         from resources.news.archive import ArchivedNews
 
         key, secret = os.environ.get("ALPACA_API_KEY"), os.environ.get("ALPACA_API_SECRET")
-        return ArchivedNews(AlpacaNews(key, secret, self.endpoints.alpaca_data), _archive(self.root), _now, say)
+        return ArchivedNews(AlpacaNews(key, secret, endpoints.alpaca_data), _archive(root), _now, say)
+
+    return SourceDoor("alpaca", make)
 
 
-@dataclass(frozen=True, slots=True)
-class YahooNewsDoor:
-    """Yahoo's news, kept in `root`."""
+def yahoo_news(root: Path, endpoints: EndpointParameters) -> SourceDoor[NewsSource]:
+    """Yahoo's news, kept in `root`: only the newest can be had, so each run adds to what is kept."""
 
-    root: Path
-    endpoints: EndpointParameters
-    name: str = "yahoo"
-
-    def open(self, say: Say) -> NewsSource:
-        """Only the newest articles of a name can be had: each run adds to what is kept."""
+    def make(say: Say) -> NewsSource:
         from resources.news.archive import ArchivedNews
         from resources.news.yahoo import YahooNews
 
-        return ArchivedNews(YahooNews(self.endpoints.yahoo), _archive(self.root), _now, say)
+        return ArchivedNews(YahooNews(endpoints.yahoo), _archive(root), _now, say)
+
+    return SourceDoor("yahoo", make)
 
 
-@dataclass(frozen=True, slots=True)
-class MarketFilingsDoor:
+def market_filings(market: MarketDoor) -> SourceDoor[FilingsSource]:
     """The filings that the market source holds."""
-
-    market: MarketDoor
-    name: str = "market"
-
-    def open(self, say: Say) -> FilingsSource:
-        """Needs no network, so there is nothing to `say`."""
-        del say
-        return self.market.open().statements
+    return SourceDoor("market", lambda _say: market.open().statements)
 
 
-@dataclass(frozen=True, slots=True)
-class EdgarDoor:
-    """The company facts of the SEC."""
+def edgar_filings(root: Path, endpoints: EndpointParameters, user_agent: str) -> SourceDoor[FilingsSource]:
+    """The company facts of the SEC, asked as `user_agent`."""
 
-    root: Path
-    endpoints: EndpointParameters
-    user_agent: str
-    name: str = "edgar"
-
-    def open(self, say: Say) -> FilingsSource:
-        """Asks as `user_agent`; without one nothing is fetched."""
+    def make(say: Say) -> FilingsSource:
         from resources.filings.edgar import EdgarFilings
 
-        return EdgarFilings(
-            self.user_agent, self.root / "edgar", _now, self.endpoints.edgar, self.endpoints.edgar_files, say
-        )
+        return EdgarFilings(user_agent, root / "edgar", _now, endpoints.edgar, endpoints.edgar_files, say)
+
+    return SourceDoor("edgar", make)
 
 
-@dataclass(frozen=True, slots=True)
-class AlphaVantageDoor:
-    """Alpha Vantage's statements, 25 calls a day."""
+def alpha_vantage_filings(root: Path, endpoints: EndpointParameters) -> SourceDoor[FilingsSource]:
+    """Alpha Vantage's statements, 25 calls a day, with the key of ALPHA_VANTAGE_API_KEY."""
 
-    root: Path
-    endpoints: EndpointParameters
-    name: str = "alpha_vantage"
-
-    def open(self, say: Say) -> FilingsSource:
-        """With the key of ALPHA_VANTAGE_API_KEY; without it nothing is fetched."""
+    def make(say: Say) -> FilingsSource:
         from resources.filings.alpha_vantage import AlphaVantageFilings
 
         key = os.environ.get("ALPHA_VANTAGE_API_KEY")
-        return AlphaVantageFilings(key, self.root / "alpha_vantage.sqlite", _now, self.endpoints.alpha_vantage, say)
+        return AlphaVantageFilings(key, root / "alpha_vantage.sqlite", _now, endpoints.alpha_vantage, say)
+
+    return SourceDoor("alpha_vantage", make)
 
 
 @dataclass(frozen=True, slots=True)
-class VaderDoor:
+class ModelDoor:
+    """A sentiment model by its name in the settings, with the scores that are known already."""
+
+    name: str
+    make: Callable[[], SentimentModel]
+    scores: Path
+
+    def open(self) -> SentimentModel:
+        """The model behind its cache."""
+        from resources.sentiment.score_cache import CachedModel
+
+        return CachedModel(self.make(), self.scores)
+
+
+def vader(scores: Path) -> ModelDoor:
     """A word list, in every installation."""
 
-    scores: Path
-    name: str = "vader"
-
-    def open(self) -> SentimentModel:
-        """With the scores that are known already."""
-        from resources.sentiment.score_cache import CachedModel
+    def make() -> SentimentModel:
         from resources.sentiment.vader import VaderModel
 
-        return CachedModel(VaderModel(), self.scores)
+        return VaderModel()
+
+    return ModelDoor("vader", make, scores)
 
 
-@dataclass(frozen=True, slots=True)
-class FinbertDoor:
-    """A language model for financial text; its weights are fetched or lie in a folder."""
+def finbert(scores: Path, parameters: FinbertParameters) -> ModelDoor:
+    """A language model for financial text; its weights are fetched, or lie in a folder."""
 
-    scores: Path
-    parameters: FinbertParameters
-    name: str = "finbert"
-
-    def open(self) -> SentimentModel:
-        """Loaded once per process, with the scores that are known already."""
+    def make() -> SentimentModel:
         from resources.sentiment.finbert import FinbertModel
-        from resources.sentiment.score_cache import CachedModel
 
-        return CachedModel(FinbertModel(self.parameters), self.scores)
+        return FinbertModel(parameters)
+
+    return ModelDoor("finbert", make, scores)
 
 
 def _archive(root: Path) -> Path:
