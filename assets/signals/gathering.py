@@ -5,6 +5,8 @@ from collections.abc import Callable
 import dagster as dg
 import pandas as pd
 
+from assets.signals.shared import misfit
+from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.orchestration.failures import Outcome, isolated, translated
 from learnfinance_dagster.orchestration.handles import Shelf
 from learnfinance_dagster.orchestration.partitions import weeks_of
@@ -91,7 +93,15 @@ def _made(
     produce: Callable[[list[Week]], Frames],
     stand_in: Callable[[Week, str], Frames],
 ) -> Outcome[Frames]:
+    def fitting() -> Frames:
+        frames = produce(weeks)
+        for asset, frame in frames.items():
+            if faults := misfit(asset, frame):  # the store would refuse it too, but too late for a stand-in
+                msg = f"{asset} does not fit its schema: {faults}"
+                raise DataError(msg)
+        return frames
+
     if len(weeks) == 1 and shelf.may_stand_in(context):
-        return isolated(context, lambda: produce(weeks), lambda why: stand_in(weeks[0], f"{FAILED}{why}"))
+        return isolated(context, fitting, lambda why: stand_in(weeks[0], f"{FAILED}{why}"))
     with translated(context):
-        return Outcome(produce(weeks), "")
+        return Outcome(fitting(), "")

@@ -41,16 +41,22 @@ def of_week(frame: pd.DataFrame, week: Week) -> pd.DataFrame:
     return frame[frame["week"] == week.key]
 
 
-def schema_check(asset: str, frame: pd.DataFrame) -> dg.AssetCheckResult:
-    """Whether a frame is what its schema says: columns, types, ranges."""
+def misfit(asset: str, frame: pd.DataFrame) -> str:
+    """Where a frame is not what its schema says (columns, types, ranges); empty when it is."""
     from pandera.errors import SchemaErrors
 
     try:
         FRAMES[asset].validate(frame, lazy=True)
     except SchemaErrors as error:
-        faults = error.failure_cases[["column", "check", "failure_case"]].head(5).to_dict("records")
-        return dg.AssetCheckResult(check_name=SCHEMA, asset_key=asset, passed=False, description=str(faults))
-    return dg.AssetCheckResult(check_name=SCHEMA, asset_key=asset, passed=True, description=f"{len(frame)} rows fit")
+        return str(error.failure_cases[["column", "check", "failure_case"]].head(5).to_dict("records"))
+    return ""
+
+
+def schema_check(asset: str, frame: pd.DataFrame) -> dg.AssetCheckResult:
+    """Whether a frame is what its schema says."""
+    faults = misfit(asset, frame)
+    told = faults or f"{len(frame)} rows fit"
+    return dg.AssetCheckResult(check_name=SCHEMA, asset_key=asset, passed=not faults, description=told)
 
 
 def warned(name: str, asset: str, week: str, *, passed: bool, told: str) -> dg.AssetCheckResult:

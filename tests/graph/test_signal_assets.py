@@ -1,6 +1,7 @@
 """The Monday graph reads: what it learns of news and filings, and what it does when it cannot."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import pandas as pd
 import pytest
@@ -129,6 +130,20 @@ def test_a_planted_misfit_turns_the_check_red_and_stores_nothing(traded, build_h
     assert not went.success
     assert ("state_features", "schema") in went.red
     assert not house.store.has("state_features", traded.weeks[0])
+
+
+def test_scores_that_are_none_cost_neither_the_orders_nor_the_report(build_house, monkeypatch):
+    """The store refused them, and the step, and with it the report, was lost after the accounts had traded."""
+    news = import_module("assets.signals.news")  # the package's own `news` is the asset
+    house, week, whole = build_house(), "2021-06-07", news.weekly_sentiment
+    monkeypatch.setattr(news, "weekly_sentiment", lambda *given: whole(*given).assign(sentiment=3.0))
+    went = house.run("monday", week)
+    assert went.success, went.errors
+    assert not went.checks["news_sentiment"][0]
+    assert "does not fit its schema" in went.checks["news_sentiment"][1]
+    assert house.read("news_sentiment", week)["sentiment"].isna().all()
+    assert house.read("hrp_submission", week).accepted
+    assert any("does not fit" in told for told in house.read("weekly_report", week).evidence.failures)
 
 
 def test_a_model_that_says_the_same_of_everything_is_noticed():
