@@ -35,6 +35,11 @@ from resources.practice_market.spec import PracticeSpec
 from resources.raw_evidence import RawFolder
 
 
+def now() -> datetime:
+    """The wall clock: it enters the house here, and nowhere else."""
+    return datetime.now(UTC)
+
+
 def market_door(settings: Settings) -> PracticeMarketDoor | DirectoryMarketDoor:
     """The market source that settings name."""
     if settings.market == "directory":
@@ -60,18 +65,18 @@ def parameters(settings: Settings) -> Parameters:
 def news_door(settings: Settings, market: MarketDoor) -> NewsDoor:
     """The source of articles that settings name."""
     if settings.news == "alpaca":
-        return source_doors.alpaca_news(settings.root, settings.endpoints)
+        return source_doors.alpaca_news(settings.root, settings.endpoints, now)
     if settings.news == "yahoo":
-        return source_doors.yahoo_news(settings.root, settings.endpoints)
+        return source_doors.yahoo_news(settings.root, settings.endpoints, now)
     return source_doors.market_news(market)
 
 
 def filings_door(settings: Settings, market: MarketDoor) -> FilingsDoor:
     """The source of filings that settings name."""
     if settings.fundamentals == "edgar":
-        return source_doors.edgar_filings(settings.data, settings.endpoints, settings.edgar_user_agent)
+        return source_doors.edgar_filings(settings.data, settings.endpoints, now, settings.edgar_user_agent)
     if settings.fundamentals == "alpha_vantage":
-        return source_doors.alpha_vantage_filings(settings.data, settings.endpoints)
+        return source_doors.alpha_vantage_filings(settings.data, settings.endpoints, now)
     return source_doors.market_filings(market)
 
 
@@ -103,7 +108,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
     ledger = ledger_door(settings)
     brokers = SimulatedBrokerDoor(settings.root / "broker", source, told.initial_cash, told.costs)
     accounts = tuple(allocator.name for allocator in ALLOCATORS)
-    floor = TradingFloor(ledger, brokers, lambda: datetime.now(UTC), told, accounts)
+    floor = TradingFloor(ledger, brokers, now, told, accounts)
     sources = Sources(
         news_door(settings, source),
         filings_door(settings, source),

@@ -6,7 +6,7 @@ Nothing is opened, and nothing heavy imported, before it is used.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -15,6 +15,7 @@ from learnfinance_dagster.parameters import EndpointParameters, FinbertParameter
 from learnfinance_dagster.ports import FilingsSource, NewsSource, SentimentModel
 
 Say = Callable[[str], None]
+Clock = Callable[[], datetime]
 T = TypeVar("T")
 
 
@@ -35,7 +36,7 @@ def market_news(market: MarketDoor) -> SourceDoor[NewsSource]:
     return SourceDoor("market", lambda _say: market.open().news)
 
 
-def alpaca_news(root: Path, endpoints: EndpointParameters) -> SourceDoor[NewsSource]:
+def alpaca_news(root: Path, endpoints: EndpointParameters, clock: Clock) -> SourceDoor[NewsSource]:
     """Alpaca's news, kept in `root`, with the credentials of ALPACA_API_KEY and ALPACA_API_SECRET."""
 
     def make(say: Say) -> NewsSource:
@@ -43,19 +44,19 @@ def alpaca_news(root: Path, endpoints: EndpointParameters) -> SourceDoor[NewsSou
         from resources.news.archive import ArchivedNews
 
         key, secret = os.environ.get("ALPACA_API_KEY"), os.environ.get("ALPACA_API_SECRET")
-        return ArchivedNews(AlpacaNews(key, secret, endpoints.alpaca_data), _archive(root), _now, say)
+        return ArchivedNews(AlpacaNews(key, secret, endpoints.alpaca_data), _archive(root), clock, say)
 
     return SourceDoor("alpaca", make)
 
 
-def yahoo_news(root: Path, endpoints: EndpointParameters) -> SourceDoor[NewsSource]:
+def yahoo_news(root: Path, endpoints: EndpointParameters, clock: Clock) -> SourceDoor[NewsSource]:
     """Yahoo's news, kept in `root`: only the newest can be had, so each run adds to what is kept."""
 
     def make(say: Say) -> NewsSource:
         from resources.news.archive import ArchivedNews
         from resources.news.yahoo import YahooNews
 
-        return ArchivedNews(YahooNews(endpoints.yahoo), _archive(root), _now, say)
+        return ArchivedNews(YahooNews(endpoints.yahoo), _archive(root), clock, say)
 
     return SourceDoor("yahoo", make)
 
@@ -65,25 +66,27 @@ def market_filings(market: MarketDoor) -> SourceDoor[FilingsSource]:
     return SourceDoor("market", lambda _say: market.open().statements)
 
 
-def edgar_filings(root: Path, endpoints: EndpointParameters, user_agent: str) -> SourceDoor[FilingsSource]:
+def edgar_filings(
+    root: Path, endpoints: EndpointParameters, clock: Clock, user_agent: str
+) -> SourceDoor[FilingsSource]:
     """The company facts of the SEC, asked as `user_agent`."""
 
     def make(say: Say) -> FilingsSource:
         from resources.filings.edgar import EdgarFilings
 
-        return EdgarFilings(user_agent, root / "edgar", _now, endpoints.edgar, endpoints.edgar_files, say)
+        return EdgarFilings(user_agent, root / "edgar", clock, endpoints.edgar, endpoints.edgar_files, say)
 
     return SourceDoor("edgar", make)
 
 
-def alpha_vantage_filings(root: Path, endpoints: EndpointParameters) -> SourceDoor[FilingsSource]:
+def alpha_vantage_filings(root: Path, endpoints: EndpointParameters, clock: Clock) -> SourceDoor[FilingsSource]:
     """Alpha Vantage's statements, 25 calls a day, with the key of ALPHA_VANTAGE_API_KEY."""
 
     def make(say: Say) -> FilingsSource:
         from resources.filings.alpha_vantage import AlphaVantageFilings
 
         key = os.environ.get("ALPHA_VANTAGE_API_KEY")
-        return AlphaVantageFilings(key, root / "alpha_vantage.sqlite", _now, endpoints.alpha_vantage, say)
+        return AlphaVantageFilings(key, root / "alpha_vantage.sqlite", clock, endpoints.alpha_vantage, say)
 
     return SourceDoor("alpha_vantage", make)
 
@@ -127,7 +130,3 @@ def finbert(scores: Path, parameters: FinbertParameters) -> ModelDoor:
 
 def _archive(root: Path) -> Path:
     return root / "news.sqlite"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
