@@ -5,7 +5,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: help demo monday test check lint format types walls graph ui bench leakproof clean
+.PHONY: help demo monday train test check lint format types walls graph ui bench leakproof clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +32,10 @@ ui: .venv/.run ## the Dagster web UI on http://127.0.0.1:3000
 monday: .venv/.run ## WEEK=2025-12-22: run one Monday, for real on the simulated accounts
 	@test -n "$(WEEK)" || { echo "which one? make monday WEEK=2025-12-22"; exit 1; }
 	@$(BIN)/python -m learnfinance_dagster monday $(WEEK)
+
+train: .venv/.run ## WEEK=2025-12-22 [FORECASTER=lstm]: train forecasters for a Monday
+	@test -n "$(WEEK)" || { echo "which one? make train WEEK=2025-12-22"; exit 1; }
+	@$(BIN)/python -m learnfinance_dagster train $(WEEK) $(FORECASTER)
 
 test: .venv/.dev ## the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -5,20 +5,35 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.allocation import weights_assets
+from assets.forecasting import forecasting_assets
 from assets.market_data import daily_bars
 from assets.reporting import weekly_report
 from assets.signals import signal_assets
 from assets.trading import STEPS, trading_assets
 from assets.universe import halal_universe, screened_universe
 from learnfinance_dagster.allocation import ALLOCATORS
+from learnfinance_dagster.forecasting import FORECASTERS
+from learnfinance_dagster.forecasting.card import Card
+from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.values import TargetWeights
 
 
-def all_assets() -> Sequence[dg.AssetsDefinition]:
-    """Every asset of the house."""
-    shared = [halal_universe, screened_universe, daily_bars, weekly_report(ALLOCATORS)]
-    return [*shared, *signal_assets(), *weights_assets(ALLOCATORS), *trading_assets(ALLOCATORS)]
+def all_assets(enabled: Sequence[Forecaster], years: dg.StaticPartitionsDefinition) -> Sequence[dg.AssetsDefinition]:
+    """Every asset of the house.
+
+    Args:
+        enabled: forecasters of the Monday graph.
+        years: partitions of the yearly snapshots.
+    """
+    shared = [halal_universe, screened_universe, daily_bars, weekly_report(ALLOCATORS, enabled)]
+    return [
+        *shared,
+        *signal_assets(),
+        *forecasting_assets(FORECASTERS, enabled, years),
+        *weights_assets(ALLOCATORS),
+        *trading_assets(ALLOCATORS),
+    ]
 
 
 def stored_values() -> dict[str, type]:
@@ -26,5 +41,6 @@ def stored_values() -> dict[str, type]:
     steps = {"weights": TargetWeights, **STEPS}
     return {
         "weekly_report": WeeklyReport,
+        **{f"{forecaster.name}_{kind}": Card for forecaster in FORECASTERS for kind in ("model", "snapshot")},
         **{f"{allocator.name}_{step}": kind for allocator in ALLOCATORS for step, kind in steps.items()},
     }

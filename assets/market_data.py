@@ -1,11 +1,11 @@
 """Stage market_data: bars of the sessions that closed since the Monday before."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 import pandas as pd
 
-from learnfinance_dagster.calendar import mondays_between, week_of
+from learnfinance_dagster.calendar import mondays_between, session_close, week_of
 from learnfinance_dagster.errors import DataError, LookAheadError
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor
@@ -60,6 +60,39 @@ def daily_bars(
     return out
 
 
+def every_bar(
+    context: dg.AssetExecutionContext, source: Market, artifacts: Artifacts, last: date, now: datetime
+) -> pd.DataFrame:
+    """All bars of the market up to the session `last`: stored weeks as they are, weeks that were never stored fetched.
+
+    Sessions that belong to no week's partition at `now`, e.g. on the weekend before a Monday, are fetched and not kept.
+
+    Raises:
+        DataError: the market does not reach from one session to the other.
+    """
+    info = source.info
+    if not info.first_session < last <= info.last_session:
+        msg = f"{info.name} holds {info.first_session} to {info.last_session}; bars up to {last} are needed"
+        raise DataError(msg)
+    mondays = mondays_between(info.first_session + timedelta(days=7), last + timedelta(days=7))
+    weeks = [week for monday in mondays if (week := week_of(monday)).last_session <= last and week.as_of <= now]
+    missing = [week for week in weeks if not artifacts.has("daily_bars", week.key)]
+    if missing:
+        fetched = _fetch(source, missing)
+        _fill_history(context, artifacts, [week.key for week in missing], fetched)
+    stored = artifacts.read("daily_bars", [week.key for week in weeks])
+    first = weeks[-1].last_session + timedelta(days=1)
+    newest = source.bars(first, last, session_close(last)) if first <= last else stored.iloc[:0]
+    _check_known(source, newest, last)
+    return pd.concat([stored.drop(columns="week"), newest], ignore_index=True) if len(newest) else stored
+
+
+def _check_known(source: Market, bars: pd.DataFrame, last: date) -> None:
+    if len(bars) and bars["date"].max() > last:
+        msg = f"{source.info.name} gave a bar of {bars['date'].max()} to a question that ends with {last}"
+        raise LookAheadError(msg)
+
+
 def _fill_history(
     context: dg.AssetExecutionContext, artifacts: Artifacts, weeks: list[str], bars: pd.DataFrame
 ) -> None:
@@ -93,10 +126,7 @@ def _fetch(source: Market, weeks: list[Week]) -> pd.DataFrame:
     """One fetch over all weeks, then each session under the first Monday that could know it."""
     first = week_of(weeks[0].monday - timedelta(days=7)).last_session + timedelta(days=1)
     bars = source.bars(first, weeks[-1].last_session, weeks[-1].as_of)
-    beyond = bars[bars["date"] > weeks[-1].last_session]
-    if len(beyond):
-        msg = f"{source.info.name} gave a bar of {beyond['date'].max()} for a decision at {weeks[-1].as_of}"
-        raise LookAheadError(msg)
+    _check_known(source, bars, weeks[-1].last_session)
     every = mondays_between(weeks[0].monday, weeks[-1].monday)  # a stored week between them keeps its own sessions
     ends = pd.Series(pd.to_datetime([week_of(monday).last_session for monday in every]))
     slot = ends.searchsorted(pd.to_datetime(bars["date"]), side="left")

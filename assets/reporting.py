@@ -12,16 +12,19 @@ import dagster as dg
 import pandas as pd
 
 from assets.report_evidence import FRAMES, evidence_summary
+from assets.report_forecasts import forecast_summary
 from assets.trading import STEPS
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.calendar import sessions_back, week_from_key
+from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor
+from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor, Training
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import png, stored_type
 from learnfinance_dagster.ports import Ledger, Market, MarketInfo
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
 from learnfinance_dagster.reporting.evidence import EvidenceSummary
+from learnfinance_dagster.reporting.forecasts import ForecastSummary
 from learnfinance_dagster.trading.desk import FRESH_SESSIONS
 from learnfinance_dagster.trading.guard import read_only
 from learnfinance_dagster.values import EquityMark, Week
@@ -31,19 +34,21 @@ READER = "reader@localhost"
 """The outbox has no mailer yet, so the letter is addressed to whoever opens it."""
 
 
-def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
+def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecaster]) -> dg.AssetsDefinition:
     """The report waits for every account's branch; a branch that failed is a section that says so."""
     readers = tuple(a.name for a in allocators if "state_features" in a.reads)
     steps = {f"{a.name}_{step}": dg.AssetIn() for a in allocators for step in ("weights", *STEPS)}
+    shared = ("halal_universe", "screened_universe", *FRAMES, *(f"{each.name}_forecast" for each in forecasters))
 
     @dg.asset(
         name="weekly_report",
         description=(
-            "The comparison e-mail: every account's weights beside the news and filings of each name, orders and their"
-            " fate, equity curve and week's return net of costs, what was skipped and why, and where each number comes"
-            " from. Written to the outbox as .eml and .html. Paper trading only; not financial advice."
+            "The comparison e-mail: every account's weights beside the news and filings of each name, what forecasters"
+            " expect and how good they were, orders and their fate, equity curve and week's return net of costs, what"
+            " was skipped and why, and where each number comes from. Written to the outbox as .eml and .html. Paper"
+            " trading only; not financial advice."
         ),
-        ins=steps | {name: dg.AssetIn() for name in ("halal_universe", "screened_universe", *FRAMES)},
+        ins=steps | {name: dg.AssetIn() for name in shared},
         partitions_def=WEEKLY,
         group_name="reporting",
         owners=["team:reporting"],
@@ -55,6 +60,7 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
         market: dg.ResourceParam[MarketDoor],
         floor: dg.ResourceParam[TradingFloor],
         outbox: dg.ResourceParam[Outbox],
+        training: dg.ResourceParam[Training],
         parameters: dg.ResourceParam[Parameters],
         **found: Any,
     ) -> dg.MaterializeResult:
@@ -68,7 +74,8 @@ def weekly_report(allocators: Sequence[Allocator]) -> dg.AssetsDefinition:
             halal, screened = found["halal_universe"], found["screened_universe"]
             names = screened.loc[screened["kept"], "symbol"].tolist()
             evidence = evidence_summary(found, names, readers, parameters.signals)
-            content = _content(week, market.open(), halal, screened, sections, evidence, parameters)
+            forecasts = forecast_summary(forecasters, found, names, allocators, training.models.open())
+            content = _content(week, market.open(), halal, screened, sections, evidence, forecasts, parameters)
             name = f"weekly-{week.key}"
             if read_only(floor.facts(context)) and floor.keeps("screened_universe", week.key):
                 paths = outbox.paths(name)  # the letter of a traded week is the live run's
@@ -86,6 +93,7 @@ def _content(
     screened: pd.DataFrame,
     sections: tuple[AccountSection, ...],
     evidence: EvidenceSummary,
+    forecasts: ForecastSummary,
     parameters: Parameters,
 ) -> WeeklyReport:
     is_dated = source.members(week.as_of) is not None
@@ -96,6 +104,7 @@ def _content(
         universe=_universe(halal, screened),
         accounts=sections,
         evidence=evidence,
+        forecasts=forecasts,
         warnings=(
             *_warnings(halal, source.info, parameters, is_dated=is_dated),
             *_old_prices(sections, week),

@@ -16,6 +16,17 @@ def main() -> int:
     one = commands.add_parser("monday", help="run one Monday")
     one.add_argument("week", help="a Monday, e.g. 2025-12-22")
     commands.add_parser("graph", help="rewrite docs/graph.md")
+    train = commands.add_parser("train", help="train forecasters for a Monday, and put them in use if they are better")
+    train.add_argument("week", help="a Monday, e.g. 2025-12-22")
+    train.add_argument("forecasters", nargs="*", help="which ones; those of the Monday graph by default")
+    models = commands.add_parser("models", help="what was trained, and which version is in use")
+    actions = models.add_subparsers(dest="action", required=True)
+    listed = actions.add_parser("list", help="every version of a forecaster")
+    listed.add_argument("forecaster")
+    used = actions.add_parser("use", help="put a version in use, e.g. an earlier one")
+    used.add_argument("forecaster")
+    used.add_argument("version")
+    actions.add_parser("sync", help="bring this disk and Hugging Face to the same versions")
     leak = commands.add_parser("leakproof", help="poison the future of a week and compare every artifact")
     leak.add_argument("week", help="a Monday, e.g. 2022-03-14")
     chosen = parser.parse_args()
@@ -31,12 +42,21 @@ def _run(chosen: argparse.Namespace) -> int:
         from learnfinance_dagster.commands.leakproof import leakproof
 
         return leakproof(chosen.week)
+    if chosen.command == "models":
+        from learnfinance_dagster.commands import models
+
+        if chosen.action == "sync":
+            return models.synchronise()
+        given = chosen.forecaster
+        return models.list_versions(given) if chosen.action == "list" else models.use(given, chosen.version)
     if chosen.command == "graph":
         from learnfinance_dagster.commands.graph import write_graph
 
         return write_graph()
     from learnfinance_dagster.commands import demo
 
+    if chosen.command == "train":
+        return demo.train(chosen.week, chosen.forecasters)
     if chosen.command == "monday":
         return demo.one_monday(chosen.week)
     return demo.prepare(chosen.port) if chosen.command == "prepare" else demo.demo()

@@ -8,6 +8,7 @@ import dagster as dg
 from assets import all_assets, stored_values
 from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.forecasting import FORECASTERS, chosen
 from learnfinance_dagster.orchestration.handles import (
     FilingsDoor,
     MarketDoor,
@@ -17,22 +18,27 @@ from learnfinance_dagster.orchestration.handles import (
     Shelf,
     Sources,
     TradingFloor,
+    Training,
 )
-from learnfinance_dagster.orchestration.jobs import (
-    fill_sentiment_gaps,
-    history_schedule,
-    monday,
-    monday_schedule,
-    research,
-)
+from learnfinance_dagster.orchestration.jobs import history_schedule, jobs_of, monday_schedule
+from learnfinance_dagster.orchestration.partitions import year_ends
 from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.settings import Settings
 from resources import source_doors
 from resources.artifacts import ArtifactIOManager, ArtifactStore
-from resources.doors import DirectoryMarketDoor, PracticeMarketDoor, SimulatedBrokerDoor, SqlLedgerDoor
+from resources.doors import (
+    DirectoryMarketDoor,
+    HubModelsDoor,
+    LocalModelsDoor,
+    PracticeMarketDoor,
+    SimulatedBrokerDoor,
+    SqlLedgerDoor,
+)
+from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
 from resources.raw_evidence import RawFolder
+from resources.software import software_versions
 
 
 def now() -> datetime:
@@ -54,6 +60,7 @@ def parameters(settings: Settings) -> Parameters:
         allocation=settings.allocation,
         orders=settings.orders,
         signals=settings.signals,
+        forecasting=settings.forecasting,
         costs=CostModel(settings.cost_bps_per_side),
         initial_cash=Decimal(settings.initial_cash),
         seed=settings.seed,
@@ -100,6 +107,20 @@ def ledger_door(settings: Settings) -> SqlLedgerDoor:
     return SqlLedgerDoor(settings.ledger_url or f"sqlite:///{settings.root / 'ledger.sqlite'}")
 
 
+def models_door(settings: Settings) -> LocalModelsDoor | HubModelsDoor:
+    """Where this market's trained models are kept."""
+    local = LocalModelsDoor(settings.root / "models")
+    if settings.models == "local":
+        return local
+    names = [forecaster.name for forecaster in FORECASTERS]
+    return HubModelsDoor(local, settings.hub_owner, settings.market_name, names, settings.endpoints.hugging_face)
+
+
+def training(settings: Settings) -> Training:
+    """Where this market's models are made and kept."""
+    return Training(models_door(settings), FileCheckpoints(settings.root / "checkpoints"), software_versions)
+
+
 def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definitions:
     """The code location for these settings; `market` replaces the market door (tools poison it)."""
     told = parameters(settings)
@@ -115,11 +136,16 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
         sentiment_door(settings),
         RawFolder(settings.root / "raw"),
     )
+    enabled = chosen(settings.forecasting.enabled)
+    jobs = jobs_of([each.name for each in enabled], [each.name for each in FORECASTERS])
     status = dg.DefaultScheduleStatus(settings.schedule_status.upper())
     return dg.Definitions(
-        assets=all_assets(),
-        jobs=[monday, research, fill_sentiment_gaps],
-        schedules=[monday_schedule(status), history_schedule(status)],
+        assets=all_assets(enabled, year_ends(now())),
+        jobs=list(jobs.values()),
+        schedules=[
+            monday_schedule(jobs["monday"], status),
+            history_schedule(jobs["fill_sentiment_gaps"], status),
+        ],
         resources={
             "io_manager": ArtifactIOManager(store, keeps=floor.keeps),
             "artifacts": store,
@@ -127,6 +153,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
             "sources": sources,
             "shelf": Shelf(store, floor),
             "floor": floor,
+            "training": training(settings),
             "outbox": Outbox(settings.root / "outbox"),
             "parameters": told,
         },

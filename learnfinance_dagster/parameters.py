@@ -122,3 +122,36 @@ class EndpointParameters(_Group):
     edgar: str = "https://data.sec.gov"
     edgar_files: str = "https://www.sec.gov"
     alpha_vantage: str = "https://www.alphavantage.co"
+    hugging_face: str = "https://huggingface.co"
+
+
+class ForecastParameters(_Group):
+    """Forecasters: how they are trained, judged and chosen."""
+
+    profile: Literal["full", "quick"] = Field(
+        default="full", description="quick: small networks and few epochs, for trying things"
+    )
+    enabled: tuple[str, ...] = Field(default=("lstm", "patchtst"), description="forecasters of the Monday graph")
+    channels: Literal["ohlcv", "signals"] = Field(
+        default="ohlcv", description="what patchtst reads; signals: `state_features` besides prices"
+    )
+    symbols: tuple[str, ...] = Field(default=(), description="names to train on; none: all that have bars")
+    index: str = Field(
+        default="^GSPC", description="what transfer_lstm learns first; where absent, the mean of all names"
+    )
+    transfer: Literal["freeze", "full"] = Field(
+        default="full", description="what each group of names retrains: the head only, or everything"
+    )
+    validation_weeks: int = Field(default=52, ge=8, description="weeks that decide when training stops")
+    held_out_weeks: int = Field(default=52, ge=8, description="newest weeks, on which candidates are judged")
+    embargo_sessions: int = Field(
+        default=5, ge=5, description="sessions left out between the parts, besides the horizon"
+    )
+    promotion_margin: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the current version's error by which a candidate must be better"
+    )
+    missing_snapshot: Literal["error", "momentum", "closest"] = Field(
+        default="error", description="what stands in for a yearly snapshot that was never made"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU when torch sees one")
+    max_epochs: int = Field(default=0, ge=0, description="fewer epochs than the profile's; 0: the profile's")

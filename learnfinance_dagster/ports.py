@@ -3,7 +3,7 @@
 Every question about a market carries `known_at`: an adapter answers only with what was public then.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -178,6 +178,69 @@ class Market(Protocol):
 
     def members(self, known_at: datetime) -> frozenset[str] | None:
         """Members of any index that day; None where the source has no dated membership."""
+        ...
+
+
+ModelFiles = Mapping[str, bytes]
+"""Name → content of one version's files, e.g. `weights.safetensors`. No pickles."""
+
+
+class ModelStore(Protocol):
+    """Versions of trained models. A version is a set of files that never changes once it is there."""
+
+    def versions(self, model: str) -> tuple[str, ...]:
+        """Every whole version of a model, snapshots included, sorted."""
+        ...
+
+    def has(self, model: str, version: str) -> bool:
+        """Whether the version is there, whole."""
+        ...
+
+    def read(self, model: str, version: str) -> ModelFiles:
+        """The version's files.
+
+        Raises:
+            ConfigurationError: it was never stored.
+            DataError: a file is missing, or is not what was written.
+        """
+        ...
+
+    def write(self, model: str, version: str, files: ModelFiles, *, replace: bool = False) -> None:
+        """Store a version: visible only when whole.
+
+        The same files again change nothing.
+
+        Raises:
+            RefusedError: the version is there with other files, and `replace` is not set.
+        """
+        ...
+
+    def current(self, model: str) -> str | None:
+        """The version in use; None before the first promotion."""
+        ...
+
+    def set_current(self, model: str, version: str) -> None:
+        """Put a version in use, at once and for every reader.
+
+        Raises:
+            ConfigurationError: there is no such version.
+        """
+        ...
+
+
+class Checkpoints(Protocol):
+    """Where unfinished training is kept, so that an interrupted one goes on."""
+
+    def load(self, key: str) -> bytes | None:
+        """The newest checkpoint of that training; None when there is none."""
+        ...
+
+    def save(self, key: str, content: bytes) -> None:
+        """Replace the checkpoint, atomically."""
+        ...
+
+    def discard(self, key: str) -> None:
+        """Forget it: the training is done."""
         ...
 
 

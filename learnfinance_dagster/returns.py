@@ -51,16 +51,9 @@ def adjusted(bars: pd.DataFrame) -> pd.DataFrame:
     Raises:
         DataError: a dividend is as large as the price it was paid on.
     """
-    symbols = bars["symbol"].to_numpy()
+    same = _same_as_previous(bars)
     split = bars["split_ratio"].to_numpy(float)
-    close = bars["close"].to_numpy(float)
-    same = np.r_[False, symbols[1:] == symbols[:-1]]
-    previous = np.where(same, np.r_[np.nan, close[:-1]], np.nan)
-    payout = np.where(same, 1 - bars["dividend"].to_numpy(float) * split / previous, 1.0)
-    if (payout <= 0).any():
-        row = bars.iloc[int(np.argmax(payout <= 0))]
-        msg = f"{row['symbol']} {row['date']}: a dividend of {row['dividend']:g} USD is all of the price before it"
-        raise DataError(msg)
+    payout = _payout(bars, same)
     split_after = _product_after(np.where(same, split, 1.0), same)
     payout_after = _product_after(payout, same)
     out = bars.drop(columns=["split_ratio", "dividend"])
@@ -69,6 +62,54 @@ def adjusted(bars: pd.DataFrame) -> pd.DataFrame:
     out["volume"] = bars["volume"].to_numpy(float) * split_after
     out["total_close"] = out["close"] * payout_after
     return out
+
+
+def log_changes(bars: pd.DataFrame) -> np.ndarray:
+    """Log changes of each bar against the bar of the same name before it, whatever lies between them.
+
+    Made of two bars and nothing else, so a change never depends, not in its last digit, on how much history was loaded.
+
+    Args:
+        bars: as for `adjusted`.
+
+    Returns:
+        float64 (rows, 5): open, high, low, close, volume; NaN in a name's first row. Prices are total return: splits
+        and dividends of the day are taken out. Volume is counted in the shares of the later bar. Where nothing was
+        traded in one of the two bars there is no ratio of volumes, and the change is 0.
+
+    Raises:
+        DataError: as `adjusted`.
+    """
+    if bars.empty:
+        return np.empty((0, len(PRICES) + 1))
+    same = _same_as_previous(bars)
+    split = np.log(bars["split_ratio"].to_numpy(float))
+    volume = bars["volume"].to_numpy(float)
+    idle = volume == 0
+    levels = np.log(np.column_stack([*(bars[name].to_numpy(float) for name in PRICES), np.where(idle, 1, volume)]))
+    out = np.full(levels.shape, np.nan)
+    out[1:] = np.diff(levels, axis=0)
+    out[:, :-1] += (split - np.log(_payout(bars, same)))[:, None]
+    out[:, -1] = np.where(idle | np.r_[True, idle[:-1]], 0, out[:, -1] - split)
+    out[~same] = np.nan
+    return out
+
+
+def _same_as_previous(bars: pd.DataFrame) -> np.ndarray:
+    symbols = bars["symbol"].to_numpy()
+    return np.r_[False, symbols[1:] == symbols[:-1]]
+
+
+def _payout(bars: pd.DataFrame, same: np.ndarray) -> np.ndarray:
+    """Per row, the factor that takes the day's dividend out of the price before it; 1 in a name's first row."""
+    close, split = bars["close"].to_numpy(float), bars["split_ratio"].to_numpy(float)
+    previous = np.where(same, np.r_[np.nan, close[:-1]], np.nan)
+    payout = np.where(same, 1 - bars["dividend"].to_numpy(float) * split / previous, 1.0)
+    if (payout <= 0).any():
+        row = bars.iloc[int(np.argmax(payout <= 0))]
+        msg = f"{row['symbol']} {row['date']}: a dividend of {row['dividend']:g} USD is all of the price before it"
+        raise DataError(msg)
+    return payout
 
 
 def _product_after(factors: np.ndarray, same_as_previous: np.ndarray) -> np.ndarray:

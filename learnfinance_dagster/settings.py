@@ -17,6 +17,7 @@ from learnfinance_dagster.parameters import (
     AllocationParameters,
     EndpointParameters,
     FinbertParameters,
+    ForecastParameters,
     OrderParameters,
     PracticeParameters,
     SignalParameters,
@@ -52,6 +53,10 @@ class Settings(BaseSettings):
         default="market", description="where filings come from"
     )
     sentiment: Literal["vader", "finbert"] = Field(default="vader", description="which model reads the articles")
+    models: Literal["local", "hub"] = Field(
+        default="local", description="where trained models are kept; hub: on Hugging Face too, with HF_TOKEN"
+    )
+    hub_owner: str = Field(default="", description="user on Hugging Face whose private repositories hold models")
     edgar_user_agent: str = Field(default="", description="your name and e-mail: the SEC asks every client for it")
     data: Path = Field(default=REPOSITORY / "data", description="where everything that is made at run time lives")
     trading: Literal["on", "off"] = Field(default="on", description="off: every run is a dry run")
@@ -72,6 +77,7 @@ class Settings(BaseSettings):
     orders: OrderParameters = OrderParameters()
     signals: SignalParameters = SignalParameters()
     finbert: FinbertParameters = FinbertParameters()
+    forecasting: ForecastParameters = ForecastParameters()
     endpoints: EndpointParameters = EndpointParameters()
 
     @classmethod

@@ -39,3 +39,8 @@ def name_at(ticker: str, day: date) -> str | None:
     if any(alias.new == plain and day < alias.since for alias in ALIASES):
         return None
     return LATER_NAMES.get(plain, plain)
+
+
+def is_index(symbol: str) -> bool:
+    """Whether it names an index, such as ^GSPC: it has bars, and nobody can hold it."""
+    return symbol.startswith("^")

@@ -1,6 +1,7 @@
 """Doors to the outside world that open when first used, once per process."""
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from learnfinance_dagster.calendar import last_closed_session
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.handles import MarketDoor
-from learnfinance_dagster.ports import Broker, Ledger, Market
+from learnfinance_dagster.ports import Broker, Ledger, Market, ModelStore
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.simulated_broker import SimulatedBroker
 from resources.brokers.simulated import FileAccountStore
@@ -105,6 +106,44 @@ def _ledger(url: str) -> Ledger:
     from resources.ledger import open_ledger
 
     return open_ledger(url)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModelsDoor:
+    """Trained models in a folder."""
+
+    folder: Path
+
+    def open(self) -> ModelStore:
+        """The store."""
+        from resources.models.local import LocalModelStore
+
+        return LocalModelStore(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class HubModelsDoor:
+    """Trained models in a folder, and in one private repository each on Hugging Face."""
+
+    local: LocalModelsDoor
+    owner: str
+    market: str
+    models: Sequence[str]
+    endpoint: str
+
+    def open(self) -> ModelStore:
+        """The store; the token is read from `HF_TOKEN` whenever the Hub is asked.
+
+        Raises:
+            ConfigurationError: nobody was named who owns the repositories.
+        """
+        from resources.models.hub import HubModelStore
+
+        if not self.owner:
+            msg = "LEARNFINANCE_MODELS=hub needs LEARNFINANCE_HUB_OWNER=<your user name on Hugging Face> and HF_TOKEN"
+            raise ConfigurationError(msg)
+        repos = {name: f"{self.owner}/learnfinance-{self.market}-{name.replace('_', '-')}" for name in self.models}
+        return HubModelStore(self.local.open(), repos, self.endpoint, lambda: os.environ.get("HF_TOKEN"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,15 @@ def sweep(folder: Path, before: float) -> int:
         before: POSIX time; younger files may belong to a writer that lives, and stay.
     """
     aside = list(folder.rglob(".*.tmp")) if folder.exists() else []
-    stale = [path for path in aside if path.stat().st_mtime < before]
+    stale = [path for path in aside if _written(path) < before]
     for path in stale:
         path.unlink(missing_ok=True)
     return len(stale)
+
+
+def _written(path: Path) -> float:
+    """POSIX time; never, where its writer has just finished."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")

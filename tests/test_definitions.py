@@ -10,8 +10,9 @@ import dagster as dg
 import pytest
 
 from learnfinance_dagster.commands.graph import PAGE, graph_page
-from learnfinance_dagster.definitions import defs
-from learnfinance_dagster.orchestration.partitions import WEEKLY
+from learnfinance_dagster.definitions import defs, now
+from learnfinance_dagster.forecasting import FORECASTERS
+from learnfinance_dagster.orchestration.partitions import TRAINING, WEEKLY, year_ends
 from learnfinance_dagster.schemas.artifacts import FRAMES, HISTORY
 
 GRAPH = defs.resolve_asset_graph()
@@ -28,6 +29,10 @@ STAGES = {
     "training",
     "snapshots",
 }
+PARTITIONS = {"training": TRAINING, "snapshots": year_ends(now())}
+IDLE = {"transfer_lstm_forecast"}
+"""Forecasts that are made on demand."""
+WEEKLY_ASSETS = {name for name, asset in ASSETS.items() if asset.group_name not in PARTITIONS} - IDLE
 HEAVY = {
     "torch",
     "transformers",
@@ -73,15 +78,23 @@ def test_the_code_location_is_valid():
 
 def test_there_is_one_job_that_trades_and_one_that_does_not():
     names = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names - {"fill_sentiment_gaps"} == {"monday", "research"}
+    assert names == {"monday", "research", "fill_sentiment_gaps", "retrain", "snapshots", "walk_forward"}
+    trading = {key.path[-1] for name in names for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
+    assert any(name.endswith("_submission") for name in trading)
+    for name in names - {"monday", "research"}:
+        keys = defs.resolve_job_def(name).asset_layer.selected_asset_keys
+        assert not any(key.path[-1].endswith("_submission") for key in keys)
 
 
 @pytest.mark.parametrize(
     ("name", "held"),
     [
-        ("monday", set(ASSETS) - HISTORY),
-        ("research", set(ASSETS)),
-        ("fill_sentiment_gaps", {"halal_universe", *HISTORY}),
+        ("monday", WEEKLY_ASSETS - HISTORY),
+        ("research", WEEKLY_ASSETS - {"walk_forward_forecasts"}),
+        ("fill_sentiment_gaps", {"halal_universe", "daily_sentiment", "sentiment_gaps"}),
+        ("retrain", {"lstm_model", "patchtst_model"}),
+        ("snapshots", {"lstm_snapshot", "patchtst_snapshot"}),
+        ("walk_forward", {"walk_forward_forecasts"}),
     ],
 )
 def test_a_job_holds_its_assets_and_runs_in_one_process(name, held):
@@ -98,7 +111,7 @@ def test_an_asset_tells_what_it_is_whose_it_is_and_what_it_is_made_of(name):
     assert asset.owners
     assert asset.kinds
     assert asset.group_name in STAGES
-    assert asset.partitions_def == WEEKLY
+    assert asset.partitions_def == PARTITIONS.get(asset.group_name, WEEKLY)
 
 
 @pytest.mark.parametrize("name", FRAMES)
@@ -136,6 +149,25 @@ def test_a_monday_does_not_exist_before_its_decision():
     before = DECISION - timedelta(seconds=1)
     assert WEEKLY.get_partition_keys(current_time=DECISION)[-1] == "2025-12-29"
     assert WEEKLY.get_partition_keys(current_time=before)[-1] == "2025-12-22"
+
+
+def test_a_model_can_be_trained_on_the_weekend_before_the_monday_it_serves():
+    sunday = DECISION - timedelta(days=1)
+    assert TRAINING.get_partition_keys(current_time=sunday)[-1] == "2025-12-29"
+    assert TRAINING.time_window_for_partition_key("2025-12-29").start == DECISION
+
+
+def test_the_snapshots_are_a_static_set_that_grows_when_a_year_completes_in_new_york():
+    last_hour = datetime(2026, 1, 1, 4, 59, tzinfo=UTC)
+    assert year_ends(last_hour).get_partition_keys()[-1] == "2024-12-31"
+    grown = year_ends(last_hour + timedelta(minutes=1)).get_partition_keys()
+    assert (grown[0], grown[-1]) == ("2015-12-31", "2025-12-31")
+
+
+def test_every_forecaster_has_its_three_assets_and_a_schema():
+    for forecaster in FORECASTERS:
+        assert {f"{forecaster.name}_{kind}" for kind in ("model", "snapshot", "forecast")} <= set(ASSETS)
+        assert f"{forecaster.name}_forecast" in FRAMES
 
 
 def test_the_window_of_a_monday_starts_at_its_decision():

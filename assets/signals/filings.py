@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 import pandas as pd
 
-from assets.signals.gathering import Frames, gathered
+from assets.gathering import Frames, gathered
 from assets.signals.shared import (
     SHOWN,
     TRIED,

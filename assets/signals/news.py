@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from assets.gathering import Frames, gathered
 from assets.signals.asking import answers, tones
-from assets.signals.gathering import Frames, gathered
 from assets.signals.shared import (
     SHOWN,
     TRIED,

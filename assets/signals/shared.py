@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from assets.gathering import misfit
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import column_schema
 from learnfinance_dagster.schemas.artifacts import FRAMES
@@ -39,17 +40,6 @@ def names_of(halal_universe: pd.DataFrame, week: Week) -> list[str]:
 def of_week(frame: pd.DataFrame, week: Week) -> pd.DataFrame:
     """A week's rows."""
     return frame[frame["week"] == week.key]
-
-
-def misfit(asset: str, frame: pd.DataFrame) -> str:
-    """Where a frame is not what its schema says (columns, types, ranges); empty when it is."""
-    from pandera.errors import SchemaErrors
-
-    try:
-        FRAMES[asset].validate(frame, lazy=True)
-    except SchemaErrors as error:
-        return str(error.failure_cases[["column", "check", "failure_case"]].head(5).to_dict("records"))
-    return ""
 
 
 def schema_check(asset: str, frame: pd.DataFrame) -> dg.AssetCheckResult:

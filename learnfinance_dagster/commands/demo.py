@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import dagster as dg
 from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.calendar import week_from_key, week_of
 from learnfinance_dagster.commands.running import run_monday
+from learnfinance_dagster.commands.train import train_all
 from learnfinance_dagster.definitions import artifact_store, build, ledger_door, market_door
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.ports import MarketInfo
@@ -78,7 +80,7 @@ def demo() -> int:
     weeks = last_complete_weeks(market_door(settings).open().info, WEEKS)
     done, missed = _progress(settings, weeks)
     todo = [week for week in weeks if week not in done and week not in missed]
-    if todo and (_trade(settings, todo) or _fill_history(settings, todo)):
+    if todo and (_train(settings, weeks[0]) or _trade(settings, todo) or _fill_history(settings, todo)):
         return 1
     _show(settings, weeks[-1])
     say()
@@ -114,6 +116,27 @@ def one_monday(key: str) -> int:
         return 1
     _show(settings, week)
     return 0
+
+
+def train(key: str, forecasters: Sequence[str]) -> int:
+    """`make train`: candidates for one Monday."""
+    prepare()
+    settings, week = Settings.from_environment(), week_from_key(key)
+    names = forecasters or settings.forecasting.enabled
+    say(f"training {' and '.join(names)}, profile {settings.forecasting.profile}, for {week.key}")
+    with dg.DagsterInstance.get() as instance:
+        return 0 if train_all(settings, names, week, instance) else 1
+
+
+def _train(settings: Settings, week: Week) -> bool:
+    """Small forecasters that know nothing of the weeks to come; True when one failed."""
+    began = time.perf_counter()
+    quick = settings.forecasting.model_copy(update={"profile": "quick"})
+    say(f"training {' and '.join(quick.enabled)}, in small ({week.key} and after is hidden from them)")
+    with dg.DagsterInstance.get() as instance:
+        done = train_all(settings.model_copy(update={"forecasting": quick}), quick.enabled, week, instance)
+    say(f"  {'ok' if done else 'failed'}  {time.perf_counter() - began:.1f} s")
+    return not done
 
 
 def _trade(settings: Settings, weeks: list[Week]) -> bool:

@@ -1,8 +1,9 @@
 """`make leakproof WEEK=…`: spoil everything that became known after the decision, and compare every artifact.
 
 Two horizons are tried. At `decision`, the market stands still at 18:00 in Kolkata, as it does live: every artifact of
-the Monday must be byte-identical, whatever the future holds. At `first_session`, simulated orders learn their fate from
-the week's first session, so everything after that session's close is spoilt instead.
+the Monday must be byte-identical, whatever the future holds, and so must be small forecasters trained for it. At
+`first_session`, simulated orders learn their fate from the week's first session, so everything after that session's
+close is spoilt instead.
 """
 
 import shutil
@@ -16,18 +17,22 @@ from pathlib import Path
 
 import dagster as dg
 
-from learnfinance_dagster.calendar import week_from_key, week_of
+from learnfinance_dagster.calendar import session_close, week_from_key, week_of
 from learnfinance_dagster.commands.running import run_monday
 from learnfinance_dagster.definitions import artifact_store, build, defs, market_door
 from learnfinance_dagster.errors import ConfigurationError, DataError
+from learnfinance_dagster.parameters import ForecastParameters
 from learnfinance_dagster.ports import Market
 from learnfinance_dagster.settings import Settings
+from learnfinance_dagster.symbols import is_index
 from learnfinance_dagster.values import Week
 from resources.market_directory import DirectoryMarket, MarketFrames
 from resources.market_directory.poison import Poison, poisoned
 
 MarketMaker = Callable[[MarketFrames], Market]
 HORIZONS = ("decision", "first_session")
+NAMES = 6
+"""Names that models are trained on here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +121,26 @@ def _before_the_week(settings: Settings, market: Market, week: Week, horizon: st
                 "ledger_url": None,
                 "news": "market",  # only what lies in files can be spoilt, and no vendor is asked ten times
                 "fundamentals": "market",
+                "models": "local",
+                "forecasting": _small(settings.forecasting, market),
             }
         )
         previous = week_of(week.monday - timedelta(days=7))
-        _run(start, market, previous)
+        failures = (*_train(start, market, previous), *_run(start, market, previous))
+        if failures:
+            msg = f"the week before fails on the true market: {'; '.join(failures)}"
+            raise DataError(msg)
         yield start
+
+
+def _small(forecasting: ForecastParameters, market: Market) -> ForecastParameters:
+    """Networks that are trained in a second: what they are allowed to see does not depend on their size."""
+    info = market.info
+    bars = market.bars(info.first_session, info.first_session, session_close(info.first_session))
+    names = tuple(symbol for symbol in bars["symbol"].head(NAMES + 1) if not is_index(symbol))[:NAMES]
+    return forecasting.model_copy(
+        update={"profile": "quick", "max_epochs": 1, "symbols": names, "validation_weeks": 8, "held_out_weeks": 12}
+    )
 
 
 def _artifacts_of(start: Settings, market: Market, week: Week) -> tuple[dict[str, bytes], tuple[str, ...]]:
@@ -128,12 +148,20 @@ def _artifacts_of(start: Settings, market: Market, week: Week) -> tuple[dict[str
     with tempfile.TemporaryDirectory(prefix="leakproof-") as folder:
         copy = start.model_copy(update={"data": Path(folder) / "copy"})
         shutil.copytree(start.root, copy.root)
-        failures = _run(copy, market, week)
+        trained = _train(copy, market, week) if start.market_clock == "decision" else ()
+        failures = (*trained, *_run(copy, market, week))
         store = artifact_store(copy)
         order = [key.path[-1] for key in defs.resolve_asset_graph().toposorted_asset_keys]
         stored = {name: store.path(name, week.key) for name in order}
         stored |= {path.name: path for path in sorted((copy.root / "outbox").glob(f"*{week.key}*"))}
         return {name: path.read_bytes() for name, path in stored.items() if path.exists()}, failures
+
+
+def _train(settings: Settings, market: Market, week: Week) -> tuple[str, ...]:
+    """Train every forecaster for one Monday; one line per failed step."""
+    job = build(settings, OpenDoor(market)).resolve_job_def("retrain")
+    with dg.DagsterInstance.ephemeral() as instance:
+        return run_monday(job, instance, week.key).failures
 
 
 def _run(settings: Settings, market: Market, week: Week) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Running the Monday job inside this process."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -19,11 +20,18 @@ class Result:
     """One line per failed check: an account's branch that was left out."""
 
 
-def run_monday(job: dg.JobDefinition, instance: dg.DagsterInstance, week: str) -> Result:
-    """Materialize one Monday in this process."""
+def run_monday(job: dg.JobDefinition, instance: dg.DagsterInstance, week: str, assets: Sequence[str] = ()) -> Result:
+    """Materialize one Monday in this process; `assets` are those of the job to make, all by default."""
+    selected = [dg.AssetKey(name) for name in assets] or None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = job.execute_in_process(partition_key=week, instance=instance, raise_on_error=False, run_config=QUIET)
+        result = job.execute_in_process(
+            partition_key=week,
+            instance=instance,
+            raise_on_error=False,
+            run_config=QUIET,
+            asset_selection=selected,
+        )
     failed = [event for event in result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE]
     checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
     failures = [f"{event.step_key}: {_last_line(event)}" for event in failed]

@@ -1,6 +1,6 @@
 """What assets receive from the composition root: ports behind doors that open when first used."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.ledger_rules import run_of
 from learnfinance_dagster.parameters import (
     AllocationParameters,
+    ForecastParameters,
     OrderParameters,
     SignalParameters,
     UniverseParameters,
@@ -22,10 +23,12 @@ from learnfinance_dagster.parameters import (
 from learnfinance_dagster.ports import (
     Broker,
     BrokerClock,
+    Checkpoints,
     FilingsSource,
     Ledger,
     Market,
     MarketInfo,
+    ModelStore,
     NewsAnswer,
     NewsSource,
     SentimentModel,
@@ -95,6 +98,24 @@ class RawEvidence(Protocol):
         ...
 
 
+class ModelsDoor(Protocol):
+    """Opens the store of trained models."""
+
+    def open(self) -> ModelStore:
+        """The store."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Where models are trained and kept."""
+
+    models: ModelsDoor
+    checkpoints: Checkpoints
+    software: Callable[[], Mapping[str, str]]
+    """Commit of this code and versions of the libraries that decide what a training gives."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where signals get their evidence, and who reads it."""
@@ -157,6 +178,7 @@ class Parameters:
     allocation: AllocationParameters
     orders: OrderParameters
     signals: SignalParameters
+    forecasting: ForecastParameters
     costs: CostModel
     initial_cash: Decimal
     seed: int

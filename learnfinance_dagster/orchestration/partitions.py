@@ -1,11 +1,11 @@
 """The Monday clock: a partition is named by its Monday and exists from that Monday 18:00 in Kolkata on."""
 
 import warnings
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
 
-from learnfinance_dagster.calendar import week_from_key
+from learnfinance_dagster.calendar import new_york_day, week_from_key
 from learnfinance_dagster.values import Week
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy")  # pinned, and held by tests
@@ -20,6 +20,28 @@ WEEKLY = dg.WeeklyPartitionsDefinition(
     hour_offset=18,
     end_offset=1,  # the window *starts* at the decision time: without this, a week would appear a week late
 )
+
+TRAINING = dg.WeeklyPartitionsDefinition(
+    start_date=FIRST_MONDAY.isoformat(),
+    timezone="Asia/Kolkata",
+    day_offset=1,
+    hour_offset=18,
+    end_offset=2,  # models for a Monday are trained on the weekend before it: its key exists a week earlier
+)
+FIRST_SNAPSHOT_YEAR = 2015
+EVERY = dg.AllPartitionMapping()
+"""Lineage alone: what is read, the model store decides and records."""
+
+
+def year_ends(now: datetime) -> dg.StaticPartitionsDefinition:
+    """The last day of every complete year; a year joins when the code location is loaded after its end in New York."""
+    last = new_york_day(now).year - 1
+    return dg.StaticPartitionsDefinition([f"{year}-12-31" for year in range(FIRST_SNAPSHOT_YEAR, last + 1)])
+
+
+def year_ends_of(context: dg.AssetExecutionContext) -> list[date]:
+    """The year-ends that this run materializes, oldest first."""
+    return sorted(date.fromisoformat(key) for key in context.partition_keys)
 
 
 def history() -> dg.TimeWindowPartitionMapping:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from learnfinance_dagster.evaluation.metrics import max_drawdown
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.reporting.evidence import EvidenceSummary
+from learnfinance_dagster.reporting.forecasts import ForecastSummary
 from learnfinance_dagster.values import (
     EquityMark,
     FillReport,
@@ -102,6 +103,7 @@ class WeeklyReport:
     universe: UniverseSummary
     accounts: tuple[AccountSection, ...]
     evidence: EvidenceSummary
+    forecasts: ForecastSummary
     warnings: tuple[str, ...]
     """What the reader should know before trusting the numbers, e.g. stale holdings."""
     provenance: tuple[tuple[str, str], ...]
@@ -128,5 +130,6 @@ class WeeklyReport:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """The report's warnings, the evidence's and the market's own caveats, each once."""
-        return tuple(dict.fromkeys((*self.warnings, *self.evidence.caveats, *self.market.caveats)))
+        """The report's warnings, those of the evidence and of the forecasts, and the market's own, each once."""
+        every = (*self.warnings, *self.evidence.caveats, *self.forecasts.caveats, *self.market.caveats)
+        return tuple(dict.fromkeys(every))

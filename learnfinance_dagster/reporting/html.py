@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from learnfinance_dagster.reporting import evidence_rows, fates, formats, halal_rows, plots, wording
+from learnfinance_dagster.reporting import (
+    evidence_rows,
+    fates,
+    forecast_rows,
+    formats,
+    halal_rows,
+    plots,
+    skill_rows,
+    wording,
+)
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.reporting.weights import weight_table
 
@@ -32,7 +41,7 @@ class Detail:
     lines: int
     """Warnings, reasons and lines of provenance in one list."""
     told: int
-    """Names whose news and filings are told."""
+    """Names whose news and filings are told, and as many whose forecasts are."""
     headline: int
     """Characters of a headline."""
 
@@ -41,6 +50,7 @@ DETAILS = (
     Detail(1000, 1000, 1000, 1000, 140),
     Detail(1000, 1000, 1000, 60, 80),
     Detail(60, 40, 40, 35, 80),
+    Detail(60, 40, 40, 24, 60),
     Detail(25, 20, 20, 20, 80),
     Detail(8, 8, 12, 10, 60),
     Detail(2, 3, 6, 3, 40),
@@ -80,6 +90,7 @@ def _render(report: WeeklyReport, sources: Mapping[str, str], detail: Detail) ->
         detail=detail,
         table=weight_table(report.accounts),
         told=evidence_rows.weighed_rows(report),
+        forecasts=forecast_rows.rows(report),
         differing=halal_rows.differing(report),
         accounts=list(zip(report.accounts, account_fates, strict=True)),
     )
@@ -93,7 +104,9 @@ def _inliner() -> "CSSInliner":
     from css_inline import CSSInliner
 
     css = files("learnfinance_dagster.reporting").joinpath("templates", "inline.css").read_text(encoding="utf-8")
-    return CSSInliner(inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False, extra_css=css)
+    return CSSInliner(
+        inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False, extra_css=css, minify_css=True
+    )
 
 
 @cache
@@ -127,7 +140,9 @@ def _template() -> "Template":
         "fates": fates,
         "formats": formats,
         "evidence_rows": evidence_rows,
+        "forecast_rows": forecast_rows,
         "halal_rows": halal_rows,
+        "skill_rows": skill_rows,
         "colour": plots.colour,
     }
     return environment.get_template("weekly.html.j2")

@@ -15,6 +15,7 @@ from learnfinance_dagster.reporting.fates import (
     not_sent_by_reason,
     tally,
 )
+from learnfinance_dagster.reporting.forecast_text import forecast_text
 from learnfinance_dagster.reporting.formats import (
     MODES,
     count,
@@ -39,6 +40,7 @@ def render_text(report: WeeklyReport) -> str:
         _weights(report),
         evidence_text(report),
         halal_text(report),
+        forecast_text(report),
         *(_account(section) for section in report.accounts),
         _universe(report),
         bullets("Where this comes from", (f"{label}: {value}" for label, value in wording.provenance(report))),

@@ -4,6 +4,7 @@ from learnfinance_dagster.calendar import CLOSED
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.reporting.content import AccountSection, WeeklyReport
 from learnfinance_dagster.reporting.fates import Fate, Tally
+from learnfinance_dagster.reporting.forecast_rows import origins
 from learnfinance_dagster.reporting.formats import (
     MODES,
     count,
@@ -191,6 +192,7 @@ def provenance(report: WeeklyReport) -> tuple[tuple[str, str], ...]:
         ("Market", f"{market_name(market)}, {span}, {_words(market.price_basis)} prices"),
         ("News", f"{_source(evidence.news_source, market)}, read by {_reader(evidence.model)}"),
         ("Filings", _source(evidence.filings_source, market)),
+        *origins(report.forecasts),
     ]
     for section in report.accounts:
         facts = [f"attempt {section.plan.attempt}", _words(section.plan.mode)]

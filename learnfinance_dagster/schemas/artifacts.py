@@ -3,6 +3,7 @@
 import pandera.pandas as pa
 from pandera.typing import Series
 
+from learnfinance_dagster.schemas.forecasts import Forecast, WalkForward
 from learnfinance_dagster.schemas.frame import ArtifactFrame
 from learnfinance_dagster.schemas.signals import (
     DailySentiment,
@@ -73,8 +74,12 @@ FRAMES: dict[str, type[ArtifactFrame]] = {
     "technical_features": TechnicalFeatures,
     "daily_sentiment": DailySentiment,
     "sentiment_gaps": SentimentGaps,
+    "lstm_forecast": Forecast,
+    "patchtst_forecast": Forecast,
+    "transfer_lstm_forecast": Forecast,
+    "walk_forward_forecasts": WalkForward,
 }
 """Asset → what it stores."""
 
-HISTORY = frozenset({"daily_sentiment", "sentiment_gaps"})
+HISTORY = frozenset({"daily_sentiment", "sentiment_gaps", "walk_forward_forecasts"})
 """Frames that no decision reads: they may be completed later, also for weeks that were traded."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from tiny_forecasts import TINY
 
 from learnfinance_dagster.commands.running import QUIET
 from learnfinance_dagster.definitions import artifact_store, build
@@ -152,21 +153,42 @@ def practice_folder(tmp_path_factory):
     return folder
 
 
+def settings_of(data, market):
+    return Settings(
+        data=data,
+        market="directory",
+        market_directory=market,
+        universe=UniverseParameters(top=8, min_dollar_volume=0, min_price=1),
+        orders=OrderParameters(dead_band=0),  # so that every Monday has orders
+        forecasting=TINY,
+    )
+
+
+TRAINED_FOR = "2019-12-30"
+"""The Monday for which every house has forecasters: the earliest with enough history."""
+
+
 @pytest.fixture(scope="session")
-def build_house(practice_folder, tmp_path_factory):
+def trained_models(practice_folder, tmp_path_factory):
+    """A folder of forecasters, trained once for all houses; houses begin with a copy of it."""
+    settings = settings_of(tmp_path_factory.mktemp("school"), practice_folder)
+    with dg.DagsterInstance.ephemeral() as instance:
+        went = House(settings, instance).run("retrain", TRAINED_FOR)
+    assert went.success, went.errors
+    return settings.root / "models"
+
+
+@pytest.fixture(scope="session")
+def build_house(practice_folder, trained_models, tmp_path_factory):
     """Makes houses: `build_house()` an empty one, `build_house(other)` one that starts where `other` stands."""
     with ExitStack() as stack:
 
         def build_one(like=None, market=None):
-            settings = Settings(
-                data=tmp_path_factory.mktemp("house"),
-                market="directory",
-                market_directory=market or practice_folder,
-                universe=UniverseParameters(top=8, min_dollar_volume=0, min_price=1),
-                orders=OrderParameters(dead_band=0),  # so that every Monday has orders
-            )
+            settings = settings_of(tmp_path_factory.mktemp("house"), market or practice_folder)
             if like is not None:
                 shutil.copytree(like.root, settings.root)
+            else:
+                shutil.copytree(trained_models, settings.root / "models")
             return House(settings, stack.enter_context(dg.DagsterInstance.ephemeral()))
 
         yield build_one

@@ -11,6 +11,13 @@ from learnfinance_dagster.calendar import week_of
 from learnfinance_dagster.ports import MarketInfo, PriceBasis
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
 from learnfinance_dagster.reporting.evidence import EvidenceSummary, NameEvidence
+from learnfinance_dagster.reporting.forecasts import (
+    ForecasterNote,
+    ForecastSummary,
+    NameForecast,
+    OneForecast,
+    SkillLine,
+)
 from learnfinance_dagster.values import (
     EquityMark,
     Fill,
@@ -211,6 +218,60 @@ def _kind(symbol, number):
     )
 
 
+SHORT_HISTORY = {"PANW": "12 of 60 sessions have a bar", "KLAC": "12 of 60 sessions have a bar"}
+YARDSTICKS = (
+    SkillLine("zero", 0.00158, None, None, None, None),
+    SkillLine("persistence", 0.00331, -0.012, 0.025, 0.489, 0.011),
+    SkillLine("momentum", 0.00182, 0.008, 0.027, 0.503, 0.012),
+    SkillLine("last_year_mean", 0.00159, 0.011, 0.024, 0.512, 0.015),
+)
+
+
+def forecaster(name="lstm", **changes):
+    """One forecaster without found skill that no account reads, but for the changes."""
+    whole = ForecasterNote(
+        name=name,
+        version="v2025-12-19-0a1b2c3d4e5f",
+        trained_until=date(2024, 12, 20),
+        failure="",
+        readers=(),
+        first_week="2024-12-30",
+        last_week="2025-12-22",
+        weeks=52,
+        skill=(SkillLine(name, 0.00161, 0.0214, 0.0231, 0.508, 0.013), *YARDSTICKS),
+        verdict="No skill found: its rank IC is within two standard errors of chance.",
+    )
+    return replace(whole, **changes)
+
+
+def patchtst():
+    """One with a record of its own."""
+    own = SkillLine("patchtst", 0.00160, -0.0043, 0.0226, 0.497, 0.012)
+    return forecaster("patchtst", version="v2025-12-19-5d4c3b2a1f0e", skill=(own, *YARDSTICKS))
+
+
+def forecast(value):
+    """A number with its direction; a reason where there is none."""
+    if isinstance(value, str):
+        return OneForecast(None, "", value)
+    return OneForecast(value, "FLAT" if abs(value) <= 0.001 else "UP" if value > 0 else "DOWN", "")
+
+
+def forecasts(names=NAMES, forecasters=None, **values):
+    """Small numbers of every direction, for two names a reason instead; or what is given for a symbol."""
+    notes = (forecaster("lstm"), patchtst()) if forecasters is None else forecasters
+    rng = np.random.default_rng(11)
+    drawn = rng.normal(0.001, 0.004, (len(names), len(notes)))
+    rows = ((s, values.get(s, SHORT_HISTORY.get(s, row))) for s, row in zip(names, drawn.tolist(), strict=True))
+    return ForecastSummary(
+        notes,
+        tuple(
+            NameForecast(symbol, tuple(map(forecast, [row] * len(notes) if isinstance(row, str) else row)))
+            for symbol, row in rows
+        ),
+    )
+
+
 def section(name="hrp", *, monday=MONDAY, names=17, orders=14, weeks=12, seed=1, mode=Mode.LIVE):
     """One account: `names` weights, `orders` orders (two expire, one is rejected), `weeks` marks."""
     rng = np.random.default_rng(seed)
@@ -271,6 +332,7 @@ def report(*sections, monday=MONDAY, **changes):
         universe=UNIVERSE,
         accounts=accounts,
         evidence=evidence(),
+        forecasts=forecasts(),
         warnings=("SPRE's newest holdings are 52 days old (2025-11-07).",),
         provenance=(("Code", "learnfinance-dagster 0.1.0"), ("Settings", "max weight 20 %, cost 5 bps a side")),
     )
@@ -295,7 +357,7 @@ def closed_week():
 
 
 def largest():
-    """Six allocators, thirty-five names, sixty orders each."""
+    """Six allocators, thirty-five names, sixty orders each, two forecasters."""
     names = ("hrp", "equal_weight", "ppo_lstm", "ppo_patchtst", "sac_lstm", "sac_patchtst")
     return report(*(section(name, names=35, orders=60, weeks=60, seed=n) for n, name in enumerate(names)))
 
@@ -353,6 +415,16 @@ def make_known():
 @pytest.fixture
 def make_evidence():
     return evidence
+
+
+@pytest.fixture
+def make_forecaster():
+    return forecaster
+
+
+@pytest.fixture
+def make_forecasts():
+    return forecasts
 
 
 @pytest.fixture

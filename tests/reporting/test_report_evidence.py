@@ -16,7 +16,7 @@ from learnfinance_dagster.reporting.html import render_html, render_markup
 from learnfinance_dagster.reporting.text import render_text
 from learnfinance_dagster.reporting.weights import weight_table
 
-TITLE = "What the news and the books say"
+TITLE, NEXT = "What the news and the books say", "What the forecasters expect"
 EN_DASH = "\N{EN DASH}"
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -50,13 +50,13 @@ class Tags(HTMLParser):
 def letter(report):
     """What the letter says of news, filings and screen."""
     text = Tags(render_markup(report, {})).text
-    return text[text.index(TITLE) : text.index("orders and their fate")]
+    return text[text.index(TITLE) : text.index(NEXT)]
 
 
 def twin(report):
     """The same of the plain text."""
     text = render_text(report)
-    return text[text.index(TITLE.upper()) : text.index("\n\nHRP\n")]
+    return text[text.index(TITLE.upper()) : text.index(NEXT.upper())]
 
 
 @pytest.fixture

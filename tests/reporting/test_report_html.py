@@ -61,6 +61,8 @@ def test_the_sections_come_in_the_order_in_which_they_are_read(make_report, fail
         "What each allocator wants",
         "What the news and the books say",
         "Halal screen",
+        "What the forecasters expect",
+        "How good such guesses were",
         "hrp: orders and their fate",
         "Who could be held",
         "Where this comes from",

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import dagster as dg
 import pandas as pd
 
-from assets.signals.shared import misfit
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.orchestration.failures import Outcome, isolated, translated
 from learnfinance_dagster.orchestration.handles import Shelf
 from learnfinance_dagster.orchestration.partitions import weeks_of
+from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.signals.sentiment import FAILED
 from learnfinance_dagster.values import Week
 
@@ -105,3 +105,14 @@ def _made(
         return isolated(context, fitting, lambda why: stand_in(weeks[0], f"{FAILED}{why}"))
     with translated(context):
         return Outcome(fitting(), "")
+
+
+def misfit(asset: str, frame: pd.DataFrame) -> str:
+    """Where a frame is not what its schema says (columns, types, ranges); empty when it is."""
+    from pandera.errors import SchemaErrors
+
+    try:
+        FRAMES[asset].validate(frame, lazy=True)
+    except SchemaErrors as error:
+        return str(error.failure_cases[["column", "check", "failure_case"]].head(5).to_dict("records"))
+    return ""
