@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.allocation import weights_assets
 from assets.forecasting import forecasting_assets
+from assets.forecasting.signals import reads_signals
 from assets.market_data import daily_bars
 from assets.reporting import weekly_report
 from assets.signals import signal_assets
@@ -15,22 +16,27 @@ from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
+from learnfinance_dagster.orchestration.handles import Parameters
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.values import TargetWeights
 
 
-def all_assets(enabled: Sequence[Forecaster], years: dg.StaticPartitionsDefinition) -> Sequence[dg.AssetsDefinition]:
+def all_assets(
+    enabled: Sequence[Forecaster], years: dg.StaticPartitionsDefinition, parameters: Parameters
+) -> Sequence[dg.AssetsDefinition]:
     """Every asset of the house.
 
     Args:
         enabled: forecasters of the Monday graph.
         years: partitions of the yearly snapshots.
+        parameters: say which forecasters read signals.
     """
+    reads = {each.name: ["state_features"] for each in FORECASTERS if reads_signals(each, parameters)}
     shared = [halal_universe, screened_universe, daily_bars, weekly_report(ALLOCATORS, enabled)]
     return [
         *shared,
         *signal_assets(),
-        *forecasting_assets(FORECASTERS, enabled, years),
+        *forecasting_assets(FORECASTERS, enabled, years, reads),
         *weights_assets(ALLOCATORS),
         *trading_assets(ALLOCATORS),
     ]

@@ -66,16 +66,17 @@ def every_bar(
     """All bars of the market up to the session `last`: stored weeks as they are, weeks that were never stored fetched.
 
     Sessions that belong to no week's partition at `now`, e.g. on the weekend before a Monday, are fetched and not kept.
+    Those before the first partition are left out.
 
     Raises:
-        DataError: the market does not reach from one session to the other.
+        DataError: the market does not reach from a week before that session to it.
     """
     info = source.info
-    if not info.first_session < last <= info.last_session:
-        msg = f"{info.name} holds {info.first_session} to {info.last_session}; bars up to {last} are needed"
-        raise DataError(msg)
-    mondays = mondays_between(info.first_session + timedelta(days=7), last + timedelta(days=7))
+    mondays = mondays_between(max(info.first_session + timedelta(days=7), FIRST_MONDAY), last + timedelta(days=7))
     weeks = [week for monday in mondays if (week := week_of(monday)).last_session <= last and week.as_of <= now]
+    if not weeks or last > info.last_session:
+        msg = f"{info.name} holds {info.first_session} to {info.last_session}; weeks of bars up to {last} are needed"
+        raise DataError(msg)
     missing = [week for week in weeks if not artifacts.has("daily_bars", week.key)]
     if missing:
         fetched = _fetch(source, missing)

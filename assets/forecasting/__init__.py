@@ -1,6 +1,6 @@
 """Stage forecasting: models, yearly snapshots, and what they say of next week."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
@@ -12,12 +12,22 @@ from learnfinance_dagster.forecasting.forecaster import Forecaster
 
 
 def forecasting_assets(
-    forecasters: Sequence[Forecaster], enabled: Sequence[Forecaster], years: dg.StaticPartitionsDefinition
+    forecasters: Sequence[Forecaster],
+    enabled: Sequence[Forecaster],
+    years: dg.StaticPartitionsDefinition,
+    reads: Mapping[str, Sequence[str]],
 ) -> list[dg.AssetsDefinition]:
-    """Three assets for every forecaster, and the walk-forward history of those that are enabled."""
+    """Three assets for every forecaster, and the walk-forward history of those that are enabled.
+
+    `reads` names the signals that each forecaster reads, if any.
+    """
     each = [
         asset
         for forecaster in forecasters
-        for asset in (model_asset(forecaster), snapshot_asset(forecaster, years), forecast_asset(forecaster))
+        for asset in (
+            model_asset(forecaster),
+            snapshot_asset(forecaster, years),
+            forecast_asset(forecaster, reads.get(forecaster.name, ())),
+        )
     ]
     return [*each, walk_forward_asset(tuple(enabled))]

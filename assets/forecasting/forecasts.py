@@ -1,10 +1,13 @@
 """`<forecaster>_forecast`: next week's return of every screened name."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import numpy as np
 import pandas as pd
 
 from assets.forecasting.shared import device_of
+from assets.forecasting.signals import loaded
 from assets.gathering import gathered
 from learnfinance_dagster.errors import LookAheadError
 from learnfinance_dagster.forecasting.forecaster import Forecaster
@@ -12,7 +15,7 @@ from learnfinance_dagster.forecasting.forecasts import forecast_rows, no_forecas
 from learnfinance_dagster.forecasting.in_use import version_for
 from learnfinance_dagster.forecasting.panel import panel_of
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed
-from learnfinance_dagster.orchestration.handles import Parameters, Shelf, Training
+from learnfinance_dagster.orchestration.handles import Artifacts, Parameters, Shelf, Training
 from learnfinance_dagster.orchestration.partitions import EVERY, HISTORY_WEEKS, WEEKLY, history, weeks_of
 from learnfinance_dagster.orchestration.tables import column_schema, markdown
 from learnfinance_dagster.returns import History
@@ -20,8 +23,8 @@ from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.values import Week
 
 
-def forecast_asset(forecaster: Forecaster) -> dg.AssetsDefinition:
-    """The asset of one registry record."""
+def forecast_asset(forecaster: Forecaster, reads: Sequence[str]) -> dg.AssetsDefinition:
+    """The asset of one registry record; `reads` names signals that must be there before it."""
     name = f"{forecaster.name}_forecast"
 
     @dg.asset(
@@ -33,13 +36,16 @@ def forecast_asset(forecaster: Forecaster) -> dg.AssetsDefinition:
             " check `completed` is red there is none at all. How good they are is told on the page of the model."
         ),
         ins={"daily_bars": dg.AssetIn(partition_mapping=history())},
-        deps=[dg.AssetDep(f"{forecaster.name}_{kind}", partition_mapping=EVERY) for kind in ("model", "snapshot")],
+        deps=[
+            *(dg.AssetDep(f"{forecaster.name}_{kind}", partition_mapping=EVERY) for kind in ("model", "snapshot")),
+            *reads,
+        ],
         partitions_def=WEEKLY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="forecasting",
         owners=["team:forecasting"],
         kinds={"torch", "parquet"},
-        dagster_type=dg.Any,
+        dagster_type=dg.Any,  # pyright: ignore[reportArgumentType] - Dagster turns it into its own
         metadata={"dagster/column_schema": column_schema(FRAMES[name])},
         check_specs=[dg.AssetCheckSpec(COMPLETED, asset=name)],
     )
@@ -47,6 +53,7 @@ def forecast_asset(forecaster: Forecaster) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         screened_universe: pd.DataFrame,
         daily_bars: pd.DataFrame,
+        artifacts: dg.ResourceParam[Artifacts],
         shelf: dg.ResourceParam[Shelf],
         training: dg.ResourceParam[Training],
         parameters: dg.ResourceParam[Parameters],
@@ -67,7 +74,7 @@ def forecast_asset(forecaster: Forecaster) -> dg.AssetsDefinition:
                 msg = f"{forecaster.name} {card.version} knows {card.known_until}, after the decision of {week.key}"
                 raise LookAheadError(msg)
             files = store.read(forecaster.name, card.version)
-            predictor = forecaster.implementation().load(files, device_of(parameters.forecasting.device))
+            predictor = loaded(forecaster, files, device_of(parameters.forecasting.device), artifacts)
             panel = panel_of(bars.of(week, HISTORY_WEEKS))
             return forecast_rows([week], {week.key: names_of(week)}, panel, predictor, card.version)
 

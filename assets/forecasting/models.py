@@ -6,11 +6,11 @@ import dagster as dg
 import numpy as np
 
 from assets.forecasting.shared import SKILL_HEADER, card_metadata, skill_cells, skill_rows, training_panel, workshop
+from assets.forecasting.signals import material_of
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.forecasting.candidate import make_model
 from learnfinance_dagster.forecasting.card import Card, Evaluation
 from learnfinance_dagster.forecasting.forecaster import Forecaster
-from learnfinance_dagster.forecasting.recipe import Material
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, TradingFloor, Training
 from learnfinance_dagster.orchestration.partitions import EVERY, TRAINING
@@ -51,9 +51,10 @@ def model_asset(forecaster: Forecaster) -> dg.AssetsDefinition:
         parameters: dg.ResourceParam[Parameters],
     ) -> dg.MaterializeResult:
         week = week_from_key(context.partition_key)
-        with translated(context), workshop(context, training, parameters) as where:
+        with translated(context), workshop(context, training, parameters, artifacts) as where:
             panel = training_panel(context, market, artifacts, floor, parameters, week.last_session)
-            made = make_model(forecaster, Material(panel), week, parameters.forecasting, parameters.seed, where)
+            material = material_of(forecaster, panel, parameters, artifacts, parameters.forecasting.held_out_weeks)
+            made = make_model(forecaster, material, week, parameters.forecasting, parameters.seed, where)
             in_use = where.store.current(forecaster.name) or "none"
         judged = made.card.evaluation
         return dg.MaterializeResult(

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.forecasting.signals import loaded
 from assets.market_data import every_bar
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting.card import Card
@@ -39,7 +40,9 @@ def training_panel(
 
 
 @contextmanager
-def workshop(context: dg.AssetExecutionContext, training: Training, parameters: Parameters) -> Iterator[Workshop]:
+def workshop(
+    context: dg.AssetExecutionContext, training: Training, parameters: Parameters, artifacts: Artifacts
+) -> Iterator[Workshop]:
     """Where versions are made, telling the run's log how far they are."""
     teller = Teller(context.log.info)
     try:
@@ -49,6 +52,7 @@ def workshop(context: dg.AssetExecutionContext, training: Training, parameters: 
             training.software(),
             device_of(parameters.forecasting.device),
             teller,
+            lambda forecaster, files, device: loaded(forecaster, files, device, artifacts),
         )
     finally:
         teller.close()

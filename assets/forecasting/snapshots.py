@@ -5,10 +5,10 @@ from datetime import date
 import dagster as dg
 
 from assets.forecasting.shared import card_metadata, training_panel, workshop
+from assets.forecasting.signals import material_of
 from learnfinance_dagster.calendar import sessions_between
 from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
-from learnfinance_dagster.forecasting.recipe import Material
 from learnfinance_dagster.forecasting.snapshot import make_snapshot
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, TradingFloor, Training
@@ -52,15 +52,15 @@ def snapshot_asset(forecaster: Forecaster, years: dg.StaticPartitionsDefinition)
         parameters: dg.ResourceParam[Parameters],
     ) -> dg.MaterializeResult:
         asked = year_ends_of(context)
-        with translated(context), workshop(context, training, parameters) as where:
+        with translated(context), workshop(context, training, parameters, artifacts) as where:
             last = sessions_between(date(asked[-1].year, 12, 1), asked[-1])[-1]
             panel = training_panel(context, market, artifacts, floor, parameters, last)
-            made = {
-                day.isoformat(): make_snapshot(
-                    forecaster, Material(panel), day, parameters.forecasting, parameters.seed, where, force=config.force
+            made = {}
+            for day in asked:
+                material = material_of(forecaster, panel.until(day), parameters, artifacts, held_out_weeks=0)
+                made[day.isoformat()] = make_snapshot(
+                    forecaster, material, day, parameters.forecasting, parameters.seed, where, force=config.force
                 )
-                for day in asked
-            }
         rows = [
             (key, "kept" if each.is_cached else "trained", each.card.start or "random weights", len(each.card.history))
             for key, each in made.items()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from assets.forecasting.shared import SKILL_HEADER, device_of, skill_rows
+from assets.forecasting.signals import loaded
 from learnfinance_dagster.forecasting.card import card_of
 from learnfinance_dagster.forecasting.forecaster import Forecaster, Predictor
 from learnfinance_dagster.forecasting.panel import Panel, panel_of
@@ -15,7 +16,7 @@ from learnfinance_dagster.forecasting.skill import skill_table
 from learnfinance_dagster.forecasting.walk_forward import plan, walk_forward_rows
 from learnfinance_dagster.forecasting.windows import history_used, windows_at
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import Parameters, Training
+from learnfinance_dagster.orchestration.handles import Artifacts, Parameters, Training
 from learnfinance_dagster.orchestration.partitions import EVERY, FIRST_SNAPSHOT_YEAR, WEEKLY, history, weeks_of
 from learnfinance_dagster.orchestration.tables import column_schema, markdown
 from learnfinance_dagster.ports import ModelStore
@@ -45,12 +46,13 @@ def walk_forward_asset(forecasters: tuple[Forecaster, ...]) -> dg.AssetsDefiniti
         group_name="forecasting",
         owners=["team:forecasting"],
         kinds={"torch", "parquet"},
-        dagster_type=dg.Any,
+        dagster_type=dg.Any,  # pyright: ignore[reportArgumentType] - Dagster turns it into its own
         metadata={"dagster/column_schema": column_schema(WalkForward)},
     )
     def walk_forward_forecasts(
         context: dg.AssetExecutionContext,
         daily_bars: pd.DataFrame,
+        artifacts: dg.ResourceParam[Artifacts],
         training: dg.ResourceParam[Training],
         parameters: dg.ResourceParam[Parameters],
     ) -> dg.MaterializeResult:
@@ -58,7 +60,8 @@ def walk_forward_asset(forecasters: tuple[Forecaster, ...]) -> dg.AssetsDefiniti
         with translated(context):
             panel = panel_of(daily_bars[~daily_bars["symbol"].map(is_index)])
             names = {week.key: _traded_lately(panel, week) for week in weeks}
-            parts = [_of(each, weeks, names, panel, training.models.open(), parameters) for each in forecasters]
+            store = training.models.open()
+            parts = [_of(each, weeks, names, panel, store, parameters, artifacts) for each in forecasters]
         found = pd.concat(parts, ignore_index=True)
         return dg.MaterializeResult(value=found, metadata=_metadata(found, panel, weeks))
 
@@ -78,13 +81,14 @@ def _of(
     panel: Panel,
     store: ModelStore,
     parameters: Parameters,
+    artifacts: Artifacts,
 ) -> pd.DataFrame:
     settings, device = parameters.forecasting, device_of(parameters.forecasting.device)
     planned = plan(weeks, FIRST_YEAR_END, store.versions(forecaster.name), settings.missing_snapshot, forecaster.name)
 
     def load(version: str) -> tuple[Predictor, date]:
         files = store.read(forecaster.name, version)
-        return forecaster.implementation().load(files, device), card_of(files).known_until
+        return loaded(forecaster, files, device, artifacts), card_of(files).known_until
 
     return walk_forward_rows(forecaster.name, planned, names, panel, load)
 

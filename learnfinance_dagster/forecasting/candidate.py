@@ -20,7 +20,7 @@ from learnfinance_dagster.forecasting.skill import (
 from learnfinance_dagster.forecasting.versions import version_name
 from learnfinance_dagster.forecasting.windows import Windows
 from learnfinance_dagster.parameters import ForecastParameters
-from learnfinance_dagster.ports import ModelFiles, ModelStore
+from learnfinance_dagster.ports import ModelFiles
 from learnfinance_dagster.values import Week
 
 
@@ -58,7 +58,8 @@ def make_model(  # noqa: PLR0913 - what a version depends on
     version = version_name(week.monday, recipe.fingerprint)
     if store.has(name, version):
         card = card_of(store.read(name, version))
-        _put_in_use(card, store)
+        if workshop.checkpoints.load(_unfinished(card)) is not None:
+            _put_in_use(card, workshop)
         return Made(card, is_cached=True)
     current = promoted_for(store, name, week)
     trained = recipe.train(version, workshop)
@@ -71,8 +72,9 @@ def make_model(  # noqa: PLR0913 - what a version depends on
         placebo=(judged.placebo_passed, judged.placebo_told),
     )
     card = replace(recipe.card(version, week.monday, trained, workshop), evaluation=judged, decision=decision)
+    workshop.checkpoints.save(_unfinished(card), b"")
     store.write(name, version, recipe.files(trained, card))
-    _put_in_use(card, store)
+    _put_in_use(card, workshop)
     return Made(card, is_cached=False)
 
 
@@ -107,13 +109,21 @@ def _table_of(model: Forecaster, version: str, windows: Windows, workshop: Works
 
 
 def _forecast(model: Forecaster, files: ModelFiles, windows: Windows, workshop: Workshop) -> np.ndarray:
-    return weekly_return(model.implementation().load(files, workshop.device).predict(windows))
+    return weekly_return(workshop.load(model, files, workshop.device).predict(windows))
 
 
-def _put_in_use(card: Card, store: ModelStore) -> None:
+def _put_in_use(card: Card, workshop: Workshop) -> None:
     """Point `current` at a promoted version, unless one that was trained for a later Monday is in use."""
-    current = store.current(card.forecaster)
-    if not card.promoted or current == card.version:
-        return
-    if current is None or card_of(store.read(card.forecaster, current)).serves < card.serves:
-        store.set_current(card.forecaster, card.version)
+    store, model = workshop.store, card.forecaster
+    current = store.current(model)
+    if card.promoted and (current is None or card_of(store.read(model, current)).serves <= card.serves):
+        store.set_current(model, card.version)
+    workshop.checkpoints.discard(_unfinished(card))
+
+
+def _unfinished(card: Card) -> str:
+    """Checkpoint that is there from before the version is stored until it is in use.
+
+    Without it, a training that is launched again could not tell a kill in between from a person's rollback.
+    """
+    return f"{card.forecaster}-{card.version}-promotion"

@@ -21,7 +21,8 @@ def promoted_for(store: ModelStore, forecaster: str, week: Week) -> Card | None:
         return card
     cards = [card_of(store.read(forecaster, version)) for version in store.versions(forecaster)]
     known = [card for card in cards if card.promoted and card.known_until <= week.last_session]
-    return max(known, key=lambda card: (card.serves, card.version), default=None)
+    replaced = {card.decision.current for card in known if card.decision}
+    return max(known, key=lambda card: (card.serves, card.version not in replaced, card.version), default=None)
 
 
 def version_for(store: ModelStore, forecaster: str, week: Week) -> Card:

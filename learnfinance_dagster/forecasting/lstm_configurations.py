@@ -10,7 +10,7 @@ FULL: Mapping[str, Any] = {
     "layers": 2,
     "dropout": 0.2,
     "span": 120,  # sessions of a stretch in which its windows end (stretches.py)
-    "batch": 16,  # stretches: about 400 windows
+    "batch": 8,  # stretches: about 200 windows
     "learning_rate": 1e-3,
     "weight_decay": 0.0,
     "clip": 1.0,

@@ -97,7 +97,7 @@ def network_config(configuration: Mapping[str, Any], channels: int) -> PatchTSTC
         path_dropout=dropout,
         ff_dropout=dropout,
         head_dropout=dropout,
-        scaling="std",  # each window's channels in scores of their own
+        scaling=None if signals else configuration["scaling"],  # a level in scores of its own window is no level
         # Left alone, PatchTST forecasts each channel from that channel: signals could change no forecast of close.
         channel_attention=signals,
         share_embedding=not signals,  # and a channel that others look at must be told from the next one

@@ -18,30 +18,22 @@ def training_pass(network: PatchTSTForPrediction, past: Tensor, masks: Masks) ->
     """(B, 60, C) → (B, 5, C). Running statistics of the batch norms are brought up to date, as by the module."""
     model, encoder = network.model, network.model.encoder
     scaled, mean, deviation = model.scaler(past, torch.ones_like(past))
-    embedded = encoder.embedder(model.patchifier(scaled)).add_(encoder.positional_encoder.position_enc)
-    tokens = _dropped(embedded, masks)
+    tokens = masks(encoder.embedder(model.patchifier(scaled)) + encoder.positional_encoder.position_enc)
     for layer in encoder.layers:
         tokens = _encoded(layer, tokens, masks)
-    pooled = _dropped(tokens.mean(dim=2), masks)
+    pooled = masks(tokens.mean(dim=2))
     return network.head.projection(pooled).transpose(1, 2) * deviation + mean
 
 
 def _encoded(layer: Any, tokens: Tensor, masks: Masks) -> Tensor:
     """(B, C, P, D) → the same: each channel's patches look at each other, then each patch's channels, if so wanted."""
-    attended = _attended(layer.self_attn, _normal(layer.norm_sublayer1, tokens), masks)
-    tokens = _Joined.apply(tokens, attended, masks)
+    tokens = tokens + masks(_attended(layer.self_attn, _normal(layer.norm_sublayer1, tokens), masks))
     if layer.channel_attention:
         across = tokens.transpose(1, 2).contiguous()
-        attended = _attended(layer.self_attn, _normal(layer.norm_sublayer2, across), masks)
-        tokens = _Joined.apply(across, attended, masks).transpose(1, 2).contiguous()
+        across = across + masks(_attended(layer.self_attn, _normal(layer.norm_sublayer2, across), masks))
+        tokens = across.transpose(1, 2).contiguous()
     widen, activate, _, narrow = layer.ff
-    wide = _dropped(activate(widen(_normal(layer.norm_sublayer3, tokens))), masks)
-    return _Joined.apply(tokens, narrow(wide), masks)
-
-
-def _dropped(values: Tensor, masks: Masks) -> Tensor:
-    """In place: a copy would cost as much as the multiplication."""
-    return values.mul_(masks.draw(values.shape))
+    return tokens + masks(narrow(masks(activate(widen(_normal(layer.norm_sublayer3, tokens))))))
 
 
 def _normal(norm: Any, tokens: Tensor) -> Tensor:
@@ -56,23 +48,6 @@ def _attended(attention: Any, tokens: Tensor, masks: Masks) -> Tensor:
     bias = torch.cat([query.bias * attention.scaling, key.bias, value.bias])
     projected = nn.functional.linear(tokens, weight, bias).view(-1, tokens.shape[-2], 3 * tokens.shape[-1])
     return attention.out_proj(_Mixing.apply(projected, attention.num_heads, masks).view(tokens.shape))
-
-
-class _Joined(Function):
-    """A residual connection with dropout, in one go each way."""
-
-    @staticmethod
-    def forward(ctx: Any, tokens: Tensor, change: Tensor, masks: Masks) -> Tensor:
-        """Tokens + mask * change."""
-        mask = masks.draw(change.shape)
-        ctx.save_for_backward(mask)
-        return torch.addcmul(tokens, change, mask)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        """As it came, and where it was not dropped."""
-        (mask,) = ctx.saved_tensors
-        return gradients[0], gradients[0] * mask, None
 
 
 class _Mixing(Function):

@@ -9,7 +9,14 @@ import numpy as np
 
 from learnfinance_dagster.calendar import mondays_between, week_of
 from learnfinance_dagster.forecasting.card import Card, card_of, plain
-from learnfinance_dagster.forecasting.forecaster import METADATA, Forecaster, Progress, Trained, TrainingOrder
+from learnfinance_dagster.forecasting.forecaster import (
+    METADATA,
+    Forecaster,
+    Predictor,
+    Progress,
+    Trained,
+    TrainingOrder,
+)
 from learnfinance_dagster.forecasting.panel import Panel
 from learnfinance_dagster.forecasting.versions import code_hash, data_hash, fingerprint
 from learnfinance_dagster.forecasting.windows import Split, split_by_date, windows_at
@@ -27,6 +34,10 @@ WARM_RATE = 0.3
 WARMED = {*WARM, "learning_rate"}
 
 
+def _load(forecaster: Forecaster, files: ModelFiles, device: str) -> Predictor:
+    return forecaster.implementation().load(files, device)
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """Where versions are made and kept."""
@@ -38,6 +49,8 @@ class Workshop:
     device: str
     say: Callable[[str, Progress], None] = lambda _training, _progress: None
     """Told the name of a training and how far it is."""
+    load: Callable[[Forecaster, ModelFiles, str], Predictor] = _load
+    """Makes a version ready to predict."""
 
 
 @dataclass(frozen=True, slots=True)

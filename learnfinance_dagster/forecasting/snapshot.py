@@ -1,10 +1,14 @@
 """A yearly snapshot: what the forecaster would have been at a year's end."""
 
+from dataclasses import replace
 from datetime import date
+
+import numpy as np
 
 from learnfinance_dagster.forecasting.candidate import Made
 from learnfinance_dagster.forecasting.card import card_of
 from learnfinance_dagster.forecasting.forecaster import Forecaster
+from learnfinance_dagster.forecasting.panel import Panel
 from learnfinance_dagster.forecasting.recipe import Material, Recipe, Workshop
 from learnfinance_dagster.forecasting.versions import snapshot_name
 from learnfinance_dagster.parameters import ForecastParameters
@@ -31,10 +35,18 @@ def make_snapshot(  # noqa: PLR0913 - what a version depends on
     store, name = workshop.store, snapshot_name(year_end)
     if store.has(forecaster.name, name) and not force:
         return Made(card_of(store.read(forecaster.name, name)), is_cached=True)
-    material = Material(material.panel.until(year_end), material.extras)
+    material = Material(_known(material.panel, year_end), material.extras)
     recipe = Recipe.of(forecaster, parameters, material, seed, held_out_weeks=0)
     recipe = recipe.warm(snapshot_name(date(year_end.year - 1, 12, 31)), store)
     trained = recipe.train(name, workshop)
     card = recipe.card(name, year_end, trained, workshop)
     store.write(forecaster.name, name, recipe.files(trained, card), replace=force)
     return Made(card, is_cached=False)
+
+
+def _known(panel: Panel, year_end: date) -> Panel:
+    """What had been seen by then: no later session, and no name that was yet to be listed."""
+    known = panel.until(year_end)
+    rows = np.flatnonzero(known.traded.any(axis=1))
+    symbols = tuple(known.symbols[row] for row in rows)
+    return replace(known, symbols=symbols, values=known.values[rows], traded=known.traded[rows], over=known.over[rows])

@@ -8,6 +8,9 @@ from typing import Any
 
 from learnfinance_dagster.forecasting.forecaster import Progress
 
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}"
+"""Without the library's own guess of the time: it did not see the first epoch begin."""
+
 
 @dataclass(slots=True)
 class Teller:
@@ -28,22 +31,27 @@ class Teller:
             self.close()
             self._name, self._first = name, progress.losses.epoch
             self._began = now
-        self.log(f"{name}: {line(progress, self._seconds(progress, now))}")
+        seconds = self._seconds(progress, now)
+        self.log(f"{name}: {line(progress, seconds)}")
         if sys.stderr.isatty():
-            self._draw(name, progress)
+            self._draw(name, progress, seconds)
 
     def _seconds(self, progress: Progress, now: float) -> float:
         """Seconds an epoch takes; 0 while that is not known."""
         done = progress.losses.epoch - self._first
         return (now - self._began) / done if done else 0.0
 
-    def _draw(self, name: str, progress: Progress) -> None:
+    def _draw(self, name: str, progress: Progress, seconds: float) -> None:
         from tqdm import tqdm
 
+        losses = progress.losses
         if self._bar is None:
-            self._bar = tqdm(total=progress.epochs, desc=name, unit="epoch", initial=self._first - 1, leave=False)
-        self._bar.set_postfix(train=f"{progress.losses.train:.4f}", validation=f"{progress.losses.validation:.4f}")
-        self._bar.update(progress.losses.epoch - self._bar.n)
+            self._bar = tqdm(desc=name, total=progress.epochs, initial=losses.epoch, leave=False, bar_format=BAR)
+        told = {"train": f"{losses.train:.4f}", "validation": f"{losses.validation:.4f}"}
+        if seconds:
+            told["left"] = f"{seconds * (progress.epochs - losses.epoch):.0f} s"
+        self._bar.n, self._bar.total = losses.epoch, progress.epochs
+        self._bar.set_postfix(told)
 
     def close(self) -> None:
         """Take the bar away."""

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from copy import deepcopy
 from dataclasses import replace
 
@@ -89,11 +87,6 @@ def test_the_full_network_is_the_one_of_the_specification():
 def test_the_record_leads_to_the_implementation():
     assert PATCHTST.implementation() is patchtst
     assert dict(PATCHTST.configurations) == {"full": FULL, "quick": QUICK}
-
-
-def test_the_record_is_known_without_torch():
-    told = "import sys, learnfinance_dagster.forecasting.patchtst_record; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_patches_that_are_not_six_are_refused():
@@ -243,7 +236,7 @@ def test_every_window_is_learned_from_once_an_epoch_or_as_many_as_are_wanted(spl
 
 def test_something_that_can_be_learned_is_learned():
     split = a_split(trending(a_panel(NAMES, seed=5)))
-    learning = {**DROPPING, "width": 16, "epochs": 12, "learning_rate": 1e-2}
+    learning = {**DROPPING, "width": 16, "epochs": 30, "patience": 30, "dropout": 0.0, "learning_rate": 1e-2}
     trained = patchtst.train(an_order(split, learning))
     forecast = patchtst.load(trained.files, "cpu").predict(split.held_out).sum(axis=1)
     assert np.corrcoef(forecast, np.log1p(split.held_out.weekly_returns()))[0, 1] > 0.4

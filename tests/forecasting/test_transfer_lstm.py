@@ -67,11 +67,11 @@ def test_groups_know_training_rows_only(split):
 
 
 def test_a_session_without_a_bar_does_not_make_a_name_calm(split):
-    """CCC moves a little more than BBB on all the days it trades, and does not trade on every twentieth."""
+    """CCC moves a little more than BBB on all the days it trades, and does not trade on every fourteenth."""
     panel = split.train.panel
     values, traded = panel.values.copy(), panel.traded.copy()
     values[3] = values[2] * 1.015
-    values[3, ::20], traded[3, ::20] = 0, False
+    values[3, ::14], traded[3, ::14] = 0, False
     groups = transfer_lstm.groups_of(a_split(replace(panel, values=values, traded=traded)), "^GSPC")
     assert groups == transfer_lstm.groups_of(split, "^GSPC")
 
