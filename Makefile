@@ -4,7 +4,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
-export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: help demo monday train test check lint format types walls graph ui bench leakproof clean
 .DEFAULT_GOAL := help

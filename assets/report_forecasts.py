@@ -62,7 +62,7 @@ def _note(name: str, frame: pd.DataFrame, readers: Sequence[str], store: ModelSt
         last_week=table.last_week if table else "",
         weeks=table.model.weeks if table else 0,
         skill=tuple(_line(label, skill) for label, skill in table.rows) if table else (),
-        verdict=judged.skill_told if judged else "",
+        verdict=judged.skill_told.partition(":")[0] if judged else "",  # its numbers stand in the table
     )
 
 

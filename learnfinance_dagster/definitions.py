@@ -1,6 +1,5 @@
 """The composition root: turns settings into adapters; the only module that sees assets and resources together."""
 
-import os
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -40,10 +39,6 @@ from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
 from resources.raw_evidence import RawFolder
 from resources.software import software_versions
-
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-"""Before torch is loaded: on a machine with other work, threads that spin while they wait make it five times slower."""
 
 
 def now() -> datetime:

@@ -7,14 +7,25 @@ import dagster as dg
 
 from learnfinance_dagster.commands.running import run_monday
 from learnfinance_dagster.definitions import artifact_store, build
+from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.forecasting import chosen
 from learnfinance_dagster.forecasting.card import Card
+from learnfinance_dagster.orchestration.partitions import TRAINING
 from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import Week
 
 
 def train_all(settings: Settings, names: Sequence[str], week: Week, instance: dg.DagsterInstance) -> bool:
-    """One candidate after the other; False as soon as one fails. Each is told in two lines."""
+    """One candidate after the other; False as soon as one fails. Each is told in two lines.
+
+    Raises:
+        DataError: nobody trains for that week yet, or any more.
+        ConfigurationError: there is no such forecaster.
+    """
+    if not TRAINING.has_partition_key(week.key):
+        first, last = TRAINING.get_first_partition_key(), TRAINING.get_last_partition_key()
+        msg = f"there is no week {week.key} to train for: they go from {first} to {last}"
+        raise DataError(msg)
     job = build(settings).resolve_implicit_global_asset_job_def()
     for forecaster in chosen(names):
         asset = f"{forecaster.name}_model"

@@ -1,6 +1,6 @@
 """A candidate: trained for a Monday, judged beside the version in use, and put in use if it deserves it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from learnfinance_dagster.forecasting.skill import (
 from learnfinance_dagster.forecasting.versions import version_name
 from learnfinance_dagster.forecasting.windows import Windows
 from learnfinance_dagster.parameters import ForecastParameters
-from learnfinance_dagster.ports import ModelFiles
+from learnfinance_dagster.ports import Checkpoints, ModelFiles
 from learnfinance_dagster.values import Week
 
 
@@ -30,6 +30,29 @@ class Made:
 
     card: Card
     is_cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Checkpoints of finished trainings stay until the version is stored: killed in its placebo, it is not lost."""
+
+    inner: Checkpoints
+    finished: list[str] = field(default_factory=list)
+
+    def load(self, key: str) -> bytes | None:
+        return self.inner.load(key)
+
+    def save(self, key: str, content: bytes) -> None:
+        self.inner.save(key, content)
+
+    def discard(self, key: str) -> None:
+        """Not yet."""
+        self.finished.append(key)
+
+    def forget(self) -> None:
+        """Now."""
+        for key in self.finished:
+            self.inner.discard(key)
 
 
 def make_model(  # noqa: PLR0913 - what a version depends on
@@ -62,8 +85,10 @@ def make_model(  # noqa: PLR0913 - what a version depends on
             _put_in_use(card, workshop)
         return Made(card, is_cached=True)
     current = promoted_for(store, name, week)
-    trained = recipe.train(version, workshop)
-    judged = _judged(recipe, trained, current.version if current else "", version, workshop)
+    checkpoints = _Kept(workshop.checkpoints)
+    keeping = replace(workshop, checkpoints=checkpoints)
+    trained = recipe.train(version, keeping)
+    judged = _judged(recipe, trained, current.version if current else "", version, keeping)
     decision = decide(
         Judged(version, judged.skill),
         Judged(judged.current_version, judged.current) if judged.current else None,
@@ -74,6 +99,7 @@ def make_model(  # noqa: PLR0913 - what a version depends on
     card = replace(recipe.card(version, week.monday, trained, workshop), evaluation=judged, decision=decision)
     workshop.checkpoints.save(_unfinished(card), b"")
     store.write(name, version, recipe.files(trained, card))
+    checkpoints.forget()
     _put_in_use(card, workshop)
     return Made(card, is_cached=False)
 

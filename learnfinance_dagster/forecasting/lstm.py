@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.forecasting.dropout import Masks
 from learnfinance_dagster.forecasting.forecaster import CONFIG, SCALER, Trained, TrainingOrder
+from learnfinance_dagster.forecasting.machine import one_thread
 from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV, Panel
 from learnfinance_dagster.forecasting.scaler import Scaler
 from learnfinance_dagster.forecasting.stretches import stretches
@@ -115,7 +116,7 @@ def _on(device: str, values: np.ndarray) -> Tensor:
 def _answers(network: Network, windows: Windows, scores: np.ndarray, device: str) -> np.ndarray:
     """(S, 5) scores, each from its own sixty sessions and nothing before them."""
     found = np.empty((len(windows), HORIZON), dtype=np.float32)
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         for rows in in_batches(len(windows), ANSWERED_AT_ONCE):
             inputs = windows[rows].inputs(scores).swapaxes(0, 1)
             found[rows] = network.head(network.read(_on(device, inputs))[-1]).cpu().numpy()

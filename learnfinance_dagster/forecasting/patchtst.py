@@ -15,6 +15,7 @@ from transformers import PatchTSTConfig, PatchTSTForPrediction
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.forecasting.dropout import Masks
 from learnfinance_dagster.forecasting.forecaster import CONFIG, SCALER, Trained, TrainingOrder
+from learnfinance_dagster.forecasting.machine import one_thread
 from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV, Panel
 from learnfinance_dagster.forecasting.patchtst_pass import training_pass
 from learnfinance_dagster.forecasting.scaler import Scaler
@@ -173,7 +174,7 @@ def _on(device: str, values: np.ndarray) -> Tensor:
 def _answers(network: PatchTSTForPrediction, windows: Windows, scores: np.ndarray, device: str) -> np.ndarray:
     """(S, 5, 5) scores: days by channels."""
     found = np.empty((len(windows), HORIZON, len(OHLCV)), dtype=np.float32)
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         for rows in in_batches(len(windows), ANSWERED_AT_ONCE):
             answers = network(_on(device, windows[rows].inputs(scores))).prediction_outputs
             found[rows] = answers[..., : len(OHLCV)].cpu().numpy()

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.forecasting.checkpoint import Standing, read_standing, write_standing
 from learnfinance_dagster.forecasting.forecaster import EpochLosses, Progress, TrainingOrder
-from learnfinance_dagster.forecasting.memory import keep_memory
+from learnfinance_dagster.forecasting.machine import keep_memory, one_thread
 
 
 class Lesson(Protocol):
@@ -56,6 +56,13 @@ def fit(lesson: Lesson, order: TrainingOrder) -> Fitted:
         DataError: a loss is no longer a number, there is nothing to learn from, or the checkpoint cannot be read.
     """
     keep_memory()
+    with one_thread():
+        standing = _fitted(lesson, order)
+    order.checkpoints.discard(order.key)
+    return Fitted(standing.best_weights, standing.history, standing.best_epoch)
+
+
+def _fitted(lesson: Lesson, order: TrainingOrder) -> Standing:
     numbers, network = order.configuration, lesson.network
     optimizer = torch.optim.Adam(
         network.parameters(), numbers["learning_rate"], weight_decay=numbers["weight_decay"], fused=True
@@ -72,8 +79,7 @@ def fit(lesson: Lesson, order: TrainingOrder) -> Fitted:
         standing = standing.after(losses, network)
         order.checkpoints.save(order.key, write_standing(standing, network, optimizer))
         order.say(Progress(losses, numbers["epochs"], standing.best_epoch))
-    order.checkpoints.discard(order.key)
-    return Fitted(standing.best_weights, standing.history, standing.best_epoch)
+    return standing
 
 
 def _standing(order: TrainingOrder, network: nn.Module, optimizer: torch.optim.Optimizer) -> Standing:

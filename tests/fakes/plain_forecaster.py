@@ -45,6 +45,8 @@ class Plain:
 
     orders: list = field(default_factory=list)
     """Of every training that was asked for."""
+    epochs: list = field(default_factory=list)
+    """Key of the training that each epoch was of; there is one a training, unless its checkpoint is there."""
     at_once: Callable = lambda _order: None
     """Called before a training begins."""
 
@@ -54,7 +56,11 @@ class Plain:
         panel, numbers = order.split.train.panel, dict(order.configuration)
         mean = order.split.train.targets(panel.values)[:, :, CLOSE].astype(float).mean()
         losses = EpochLosses(1, 1.0, 1.0, 1.0)
-        order.say(Progress(losses, numbers["epochs"], 1))
+        if order.checkpoints.load(order.key) is None:
+            self.epochs.append(order.key)
+            order.checkpoints.save(order.key, b"done")
+            order.say(Progress(losses, numbers["epochs"], 1))
+        order.checkpoints.discard(order.key)
         learned = {"says": numbers.get("says") or float(mean), "seed": order.seed, "started": order.start is not None}
         told = {WEIGHTS: learned, SCALER: {}, CONFIG: {"cheats": bool(numbers.get("cheats"))}}
         return Trained({name: json.dumps(each).encode() for name, each in told.items()}, (losses,), 1)

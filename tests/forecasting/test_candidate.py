@@ -54,6 +54,13 @@ def house():
     return House()
 
 
+def one_made():
+    """A house in which the usual candidate was made without trouble."""
+    house = House()
+    house.make()
+    return house
+
+
 def test_the_first_candidate_is_put_in_use_and_its_card_is_stored_with_it(house):
     made = house.make()
     assert not made.is_cached
@@ -228,7 +235,7 @@ def test_killed_at_the_end_and_launched_again_the_version_is_there_and_in_use(ho
     assert house.everything() == whole.everything()
 
 
-def test_killed_during_the_placebo_nothing_is_stored_and_launched_again_all_is(house):
+def test_killed_during_the_placebo_nothing_is_stored_and_launched_again_the_candidate_is_not_trained_twice(house):
     def dies(order):
         if "placebo" in order.key:
             raise KeyboardInterrupt
@@ -240,7 +247,16 @@ def test_killed_during_the_placebo_nothing_is_stored_and_launched_again_all_is(h
     house.plain.at_once = lambda _order: None
     card = house.make().card
     assert house.in_use == card.version
-    assert house.plain.orders[2].key == house.plain.orders[0].key, "it goes on from its checkpoints"
+    candidate, placebo = house.plain.epochs
+    assert candidate != placebo
+    assert house.everything() == one_made().everything()
+
+
+def test_when_all_is_done_no_checkpoint_is_left(house):
+    house.make()
+    saved = set(house.workshop.checkpoints.saved)
+    assert len(saved) == 3, "of the candidate, of the placebo, and of the way into use"
+    assert {house.workshop.checkpoints.load(key) for key in saved} == {None}
 
 
 def test_the_placebo_is_a_training_of_its_own(house):

@@ -117,12 +117,17 @@ def test_a_version_knows_the_session_before_its_monday_and_its_held_out_weeks_ar
     assert newest + timedelta(days=7) == card.serves, "the newest week whose five sessions are over"
 
 
-def test_a_traded_weeks_forecasts_never_change_when_a_new_model_is_put_in_use_later(retrained, traded, build_house):
-    kept, before, _, _ = retrained
+def test_a_traded_weeks_forecasts_never_change_whatever_is_put_in_use_later(retrained, traded, build_house):
+    """Planted: the new version is said to have been trained for that very Monday, so that it might forecast it."""
+    (kept, before, _, card), week = retrained, week_from_key(traded.weeks[1])
     house = build_house(kept)
-    for week in traded.weeks:
-        went = house.run("monday", week)
-        assert went.success, went.errors
+    claims = replace(card, version="v2021-06-13-ffffffffffff", serves=week.monday, known_until=week.last_session)
+    store = models_of(house)
+    store.write("lstm", claims.version, {**store.read("lstm", card.version), "metadata.json": claims.content()})
+    store.set_current("lstm", claims.version)
+    went = house.run("monday", week.key)
+    assert went.success, went.errors
+    assert went.metadata["lstm_forecast"]["model_version"].value == models_of(traded.house).current("lstm")
     after = house.files("artifacts", "outbox")
     assert [name for name, content in before.items() if after[name] != content] == []
 
