@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--market", type=Path, help="a market directory to learn from; default: a practice market")
-    parser.add_argument("--names", type=int, default=60, help="of the practice market, at least 12")
+    parser.add_argument("--names", type=int, default=40, help="of the practice market, at least 12")
     parser.add_argument("--bursts", type=int, default=3, help="rounds in which a training and its baseline take turns")
     parser.add_argument("--seconds", type=float, default=1.5, help="of a burst")
     parser.add_argument("--years", type=int, default=3, help="snapshots to back-fill")

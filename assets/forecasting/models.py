@@ -62,8 +62,8 @@ def model_asset(forecaster: Forecaster) -> dg.AssetsDefinition:
             metadata={
                 "cached": made.is_cached,
                 "in_use": in_use,
-                **card_metadata(made.card),
                 **(_judgement(made.card, judged) if judged else {}),
+                **card_metadata(made.card),
             },
             check_results=_checks(name, judged) if judged else [],
         )

@@ -51,8 +51,8 @@ class Line:
 
 def windows_learned(card: Card) -> int:
     """Over all epochs."""
-    an_epoch = card.windows["train"]
-    return min(an_epoch, card.configuration.get("windows") or an_epoch) * len(card.history)
+    an_epoch, most = card.windows["train"], card.configuration.get("windows")
+    return len(card.history) * (min(an_epoch, most) if isinstance(most, int) else an_epoch)
 
 
 def held_out(panel: Panel, year: int) -> Windows:
@@ -69,6 +69,8 @@ def told(found: Skill, zero: float) -> str:
 def back_fill(forecaster: Forecaster, panel: Panel, years: list[int], profile: str, folder: Path) -> None:
     parameters = ForecastParameters.model_validate({"profile": profile})
     cold, warm = Line(forecaster, panel, parameters), Line(forecaster, panel, parameters)
+    once = parameters.model_copy(update={"max_epochs": 1})  # what a process does once is no part of the first snapshot
+    Line(forecaster, panel, once).make(date(years[0], 12, 31), LocalModelStore(folder / "once"))
     store = LocalModelStore(folder / "warm")
     for year in years:
         end, alone = date(year, 12, 31), LocalModelStore(folder / f"cold-{year}")

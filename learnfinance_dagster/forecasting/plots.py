@@ -1,4 +1,4 @@
-"""Pictures of a training and of a skill, as PNG 1400 pixels wide, shown at half that: the same bytes every time."""
+"""Pictures of a training and of a skill: PNG of 1050 pixels, which a dialog of the web UI shows, always the same bytes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ PAPER, INK, FAINT, QUIET = "#fdfdfe", "#3c4650", "#d5dae0", "#7d8791"
 PALETTE = 128
 """Colours in a picture, the shades of smooth edges included."""
 DOTTED = (0, (1, 2))
-DPI = 200
+DPI = 150
 WIDTH = 7.0
 """Inches."""
 ROW = 0.36

@@ -27,7 +27,7 @@ from learnfinance_dagster.values import Week
 
 PLACEBO_SEED = 1
 """Added to the seed of a placebo's shuffle and training."""
-WARM = {"epochs": 4, "patience": 2}
+WARM = {"epochs": 3, "patience": 2}
 """What a training gets that begins with the weights of the year before: little is new, so little is to be learned."""
 WARM_RATE = 0.3
 """Share of the learning rate that it gets."""

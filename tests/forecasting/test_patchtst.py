@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from forecast_scene import NAMES, Listener, a_panel, a_split, an_order, one_thread, trending
+from forecast_scene import Listener, a_panel, a_split, an_order, one_thread, trending
 from memory_models import MemoryCheckpoints
 from transformers import PatchTSTConfig
 

@@ -1,8 +1,10 @@
 """Candidates and weekly forecasts in the real graph."""
 
+import logging
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import dagster as dg
 import pandas as pd
@@ -10,11 +12,13 @@ import pytest
 from forecast_scene import one_thread
 from tiny_forecasts import TINY
 
+from assets.market_data import every_bar
 from learnfinance_dagster import definitions
-from learnfinance_dagster.calendar import week_from_key
+from learnfinance_dagster.calendar import sessions_between, week_from_key
 from learnfinance_dagster.definitions import build, models_door
 from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.forecasting.card import card_of
+from learnfinance_dagster.ports import MarketInfo, PriceBasis
 from learnfinance_dagster.values import Mode
 from resources.market_directory import DirectoryMarket
 
@@ -280,6 +284,36 @@ def test_training_beyond_the_market_is_refused_before_anything_is_stored(build_h
     went = house.run("retrain", "2021-07-12")
     assert "practice market holds 2019-01-07 to 2021-06-30; weeks of bars up to 2021-07-09" in went.errors["lstm_model"]
     assert house.files("artifacts") == {}
+
+
+class OldMarket:
+    """One name, from before there were weeks to store bars under."""
+
+    info = MarketInfo(
+        name="old",
+        is_practice=True,
+        price_basis=PriceBasis.AS_TRADED,
+        first_session=date(2009, 10, 1),
+        last_session=date(2010, 3, 31),
+    )
+
+    def bars(self, first, last, _known_at):
+        days = sessions_between(max(first, self.info.first_session), last)
+        prices = dict.fromkeys(("open", "high", "low", "close", "volume", "split_ratio"), 1.0)
+        bars = pd.DataFrame({"date": pd.Series(days, dtype=object), "symbol": pd.array(["A"] * len(days), dtype="str")})
+        return bars.assign(**prices, dividend=0.0, delisting=0.0)
+
+
+def test_sessions_before_the_first_week_are_left_out(tmp_path):
+    """Their Mondays are no partitions, and Dagster would be told of weeks that do not exist."""
+    told = []
+    context = SimpleNamespace(log_event=told.append, log=logging.getLogger("silent"))
+    store = definitions.artifact_store(definitions.Settings(data=tmp_path))
+    bars = every_bar(context, OldMarket(), store, date(2010, 2, 5), datetime(2010, 2, 6, tzinfo=UTC))
+    assert [event.partition for event in told] == [
+        f"2010-{day}" for day in ("01-04", "01-11", "01-18", "01-25", "02-01")
+    ]
+    assert (bars["date"].min(), bars["date"].max()) == (date(2009, 12, 28), date(2010, 2, 5))
 
 
 @pytest.mark.parametrize(("week", "why"), [("2019-01-07", "weeks of bars up to"), ("2019-05-06", "too few")])
