@@ -116,6 +116,7 @@ class Recipe:
                 "forecaster": self.forecaster.name,
                 "configuration": plain(self.configuration),
                 "splitting": self.splitting,
+                "margin": self.parameters.promotion_margin,
                 "seed": self.seed,
                 "start": self.start_fingerprint,
                 "data": self.material.hash,

@@ -192,7 +192,9 @@ def with_snapshot():
 def test_a_snapshot_begins_with_the_one_before_it_and_trains_shorter_and_slower(with_snapshot):
     warm = a_recipe().warm(BEFORE, with_snapshot.store)
     assert warm.start == BEFORE
-    assert warm.configuration == {"epochs": 4, "patience": 2, "learning_rate": pytest.approx(0.03)}
+    cold = a_recipe().configuration
+    assert set(warm.configuration) == set(cold)
+    assert all(0 < warm.configuration[name] < cold[name] for name in cold)
     assert warm.fingerprint != a_recipe().fingerprint
     plain = Plain()
     replace(warm, forecaster=a_forecaster(plain)).train("v1", with_snapshot)
