@@ -1,4 +1,4 @@
-"""Pictures of a training and of a skill: PNG of 1050 pixels, what a dialog of the web UI shows; always the same bytes."""
+"""Pictures of a training and of a skill: 1050 pixels, what a dialog of the web UI shows; the same bytes always."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
