@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from tiny_forecasts import TINY
 
 from learnfinance_dagster.forecasting.card import card_of
 from learnfinance_dagster.forecasting.panel import OHLCV
 from learnfinance_dagster.signals.state import FEATURES
-from tiny_forecasts import TINY
 
 EVIDENCE = (
     *("halal_universe", "news_articles", "news_coverage", "news_sentiment"),
