@@ -4,7 +4,9 @@ Read from top to bottom: windows, network, loss, loop, save, predict.
 """
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from transformers import PatchTSTConfig, PatchTSTForPrediction
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.forecasting.dropout import Masks
 from learnfinance_dagster.forecasting.forecaster import CONFIG, SCALER, Trained, TrainingOrder
+from learnfinance_dagster.forecasting.halves import HALVES, together, two_hands
 from learnfinance_dagster.forecasting.machine import one_thread
 from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV, Panel
 from learnfinance_dagster.forecasting.patchtst_pass import training_pass
@@ -144,13 +147,21 @@ class Study:
     def losses(self, rng: np.random.Generator) -> Iterator[tuple[Tensor, int]]:
         """One epoch: every window once, or a random `windows` of them where the configuration says so."""
         train, numbers = self.split.train, self.configuration
-        masks = Masks(rng, numbers["dropout"], self.device)
+        masks = [Masks(each, numbers["dropout"], self.device) for each in rng.spawn(HALVES)]
         learned = train[rng.permutation(len(train))[: numbers.get("windows")]]
-        for rows in in_batches(len(learned), numbers["batch"]):
-            batch = learned[rows]
-            answers = training_pass(self.network, _on(self.device, batch.inputs(self.scores)), masks)
-            wanted = _on(self.device, batch.targets(self.scores[..., : len(OHLCV)]))
-            yield nn.functional.mse_loss(answers[..., : len(OHLCV)], wanted), len(batch)
+        weights = [each for each in self.network.parameters() if each.requires_grad]
+        networks = self.network, _twin(self.network)
+        with two_hands() as hands:
+            for rows in in_batches(len(learned), numbers["batch"]):
+                halves = [learned[half] for half in np.array_split(rows, HALVES) if len(half)]
+                parts = [partial(self._share, *each, len(rows)) for each in zip(networks, halves, masks, strict=False)]
+                yield together(hands, weights, parts), len(rows)
+
+    def _share(self, network: PatchTSTForPrediction, half: Windows, masks: Masks, batch: int) -> Tensor:
+        """What half a batch adds to the mean loss of all of it."""
+        answers = training_pass(network, _on(self.device, half.inputs(self.scores)), masks)
+        wanted = _on(self.device, half.targets(self.scores[..., : len(OHLCV)]))
+        return nn.functional.mse_loss(answers[..., : len(OHLCV)], wanted) * (len(half) / batch)
 
     def errors(self, windows: Windows) -> np.ndarray:
         """(5,) mean squared error of each channel."""
@@ -165,6 +176,11 @@ class Study:
         """Of all five channels, and of close."""
         errors = self.errors(self.split.validation)
         return float(errors.mean()), float(errors[CLOSE])
+
+
+def _twin(network: PatchTSTForPrediction) -> PatchTSTForPrediction:
+    """The same weights, not copied, and running statistics of its own: two halves must not write to the same ones."""
+    return deepcopy(network, {id(weights): weights for weights in network.parameters()})
 
 
 def _on(device: str, values: np.ndarray) -> Tensor:
