@@ -9,7 +9,14 @@ from learnfinance_dagster.calendar import week_of
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError, DataError
 from learnfinance_dagster.values import Order, OrderStatus, Side
-from resources.doors import DirectoryMarketDoor, PracticeMarketDoor, SimulatedBrokerDoor, SqlLedgerDoor
+from resources.doors import (
+    DirectoryMarketDoor,
+    HubModelsDoor,
+    LocalModelsDoor,
+    PracticeMarketDoor,
+    SimulatedBrokerDoor,
+    SqlLedgerDoor,
+)
 from resources.practice_market import PracticeSpec
 
 SPEC = PracticeSpec(seed=3, symbols=12, first=date(2020, 1, 6), last=date(2020, 12, 30), signal_strength=0.0)
@@ -124,3 +131,19 @@ def test_an_account_file_that_is_no_account_is_refused(door, tmp_path):
     (tmp_path / "hrp.json").write_text("[]", encoding="utf-8")
     with pytest.raises(DataError, match="SimulatedAccount"):
         SimulatedBrokerDoor(tmp_path, door, CASH).open("hrp").account(WEEK.as_of)
+
+
+def test_models_on_the_hub_need_an_owner(tmp_path):
+    door = HubModelsDoor(LocalModelsDoor(tmp_path), "", "practice", ["lstm"], "http://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match="LEARNFINANCE_HUB_OWNER"):
+        door.open()
+
+
+def test_each_forecaster_has_a_repository_of_its_own_for_each_market(tmp_path):
+    door = HubModelsDoor(
+        LocalModelsDoor(tmp_path), "somebody", "practice", ["lstm", "transfer_lstm"], "http://127.0.0.1:9"
+    )
+    assert door.open().repos == {
+        "lstm": "somebody/learnfinance-practice-lstm",
+        "transfer_lstm": "somebody/learnfinance-practice-transfer-lstm",
+    }
