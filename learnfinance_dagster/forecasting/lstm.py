@@ -20,7 +20,7 @@ from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV, Panel
 from learnfinance_dagster.forecasting.scaler import Scaler
 from learnfinance_dagster.forecasting.stretches import stretches
 from learnfinance_dagster.forecasting.training import Fitted, fit, in_batches
-from learnfinance_dagster.forecasting.version_files import document, fill, tensors, version_files
+from learnfinance_dagster.forecasting.version_files import document, fill, scaler_in, tensors, version_files
 from learnfinance_dagster.forecasting.windows import HORIZON, INPUT, Split, Windows
 from learnfinance_dagster.ports import ModelFiles
 
@@ -138,33 +138,13 @@ def train(order: TrainingOrder) -> Trained:
     scaler = training_scaler(order.split)
     if order.start is not None:
         fill(network, tensors(order.start))
-        scaler = scaler_in(document(order.start, SCALER))
+        scaler = scaler_in(document(order.start, SCALER), OHLCV)
     fitted = learn(network, scaler, order)
     files = version_files(fitted.weights, scaler.to_document(), {**order.configuration, **SHAPE})
     return Trained(files, fitted.history, fitted.best_epoch)
 
 
 # Save and load.
-
-
-def scaler_in(stored: Any) -> Scaler:
-    """The scaler of these five channels.
-
-    Raises:
-        DataError: it is none, or of other channels.
-    """
-    if not isinstance(stored, dict):
-        msg = f"{SCALER}: a JSON object is expected"
-        raise DataError(msg)
-    try:
-        scaler = Scaler.from_document(stored)
-    except DataError as error:
-        msg = f"{SCALER}: {error}"
-        raise DataError(msg) from error
-    if scaler.channels != OHLCV:
-        msg = f"{SCALER}: made for {', '.join(scaler.channels)}, not {', '.join(OHLCV)}"
-        raise DataError(msg)
-    return scaler
 
 
 def empty_network(config: Mapping[str, Any]) -> Network:
@@ -202,4 +182,4 @@ def load(files: ModelFiles, device: str) -> Reader:
     """See `forecaster.Implementation`."""
     network = empty_network(document(files, CONFIG))
     fill(network, tensors(files))
-    return Reader(network.to(device).eval(), scaler_in(document(files, SCALER)), device)
+    return Reader(network.to(device).eval(), scaler_in(document(files, SCALER), OHLCV), device)

@@ -23,7 +23,7 @@ from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV, Panel
 from learnfinance_dagster.forecasting.patchtst_pass import training_pass
 from learnfinance_dagster.forecasting.scaler import Scaler
 from learnfinance_dagster.forecasting.training import fit, in_batches, squared_errors
-from learnfinance_dagster.forecasting.version_files import document, fill, tensors, version_files
+from learnfinance_dagster.forecasting.version_files import document, fill, scaler_in, tensors, version_files
 from learnfinance_dagster.forecasting.windows import HORIZON, INPUT, Split, Windows
 from learnfinance_dagster.ports import ModelFiles
 
@@ -216,23 +216,6 @@ def train(order: TrainingOrder) -> Trained:
 
 
 # Save and load.
-
-
-def scaler_in(stored: dict[str, Any], channels: tuple[str, ...]) -> Scaler:
-    """The scaler of these channels.
-
-    Raises:
-        DataError: it is none, or of other channels.
-    """
-    try:
-        scaler = Scaler.from_document(stored)
-    except DataError as error:
-        msg = f"{SCALER}: {error}"
-        raise DataError(msg) from error
-    if scaler.channels != channels:
-        msg = f"{SCALER}: made for {', '.join(scaler.channels)}, not {', '.join(channels)}"
-        raise DataError(msg)
-    return scaler
 
 
 def shape_in(config: Mapping[str, Any]) -> tuple[str, ...]:

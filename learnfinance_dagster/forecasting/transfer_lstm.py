@@ -15,7 +15,7 @@ from learnfinance_dagster.forecasting.forecaster import CONFIG, SCALER, EpochLos
 from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV, Panel
 from learnfinance_dagster.forecasting.scaler import Scaler
 from learnfinance_dagster.forecasting.training import Fitted
-from learnfinance_dagster.forecasting.version_files import document, fill, tensors, version_files
+from learnfinance_dagster.forecasting.version_files import document, fill, scaler_in, tensors, version_files
 from learnfinance_dagster.forecasting.windows import HORIZON, Split, Windows
 from learnfinance_dagster.ports import Checkpoints, ModelFiles
 
@@ -234,5 +234,5 @@ def _readers(files: ModelFiles, device: str) -> dict[str, lstm.Reader]:
         network = lstm.empty_network(config)
         prefix = f"{part}/"
         fill(network, {name.removeprefix(prefix): each for name, each in weights.items() if name.startswith(prefix)})
-        readers[part] = lstm.Reader(network.to(device).eval(), lstm.scaler_in(scalers.get(part)), device)
+        readers[part] = lstm.Reader(network.to(device).eval(), scaler_in(scalers.get(part), OHLCV), device)
     return readers

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from learnfinance_dagster.documents import to_json
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.forecasting.forecaster import CONFIG, SCALER, WEIGHTS
+from learnfinance_dagster.forecasting.scaler import Scaler
 from learnfinance_dagster.ports import ModelFiles
 
 
@@ -39,6 +40,26 @@ def document(files: ModelFiles, name: str) -> dict[str, Any]:
         msg = f"{name}: a JSON object is expected"
         raise DataError(msg)
     return found
+
+
+def scaler_in(stored: Any, channels: tuple[str, ...]) -> Scaler:
+    """The scaler that `scaler.json`, or a part of it, holds.
+
+    Raises:
+        DataError: it is none, or of other channels.
+    """
+    if not isinstance(stored, dict):
+        msg = f"{SCALER}: a JSON object is expected"
+        raise DataError(msg)
+    try:
+        scaler = Scaler.from_document(stored)
+    except DataError as error:
+        msg = f"{SCALER}: {error}"
+        raise DataError(msg) from error
+    if scaler.channels != channels:
+        msg = f"{SCALER}: made for {', '.join(scaler.channels)}, not {', '.join(channels)}"
+        raise DataError(msg)
+    return scaler
 
 
 def tensors(files: ModelFiles) -> dict[str, Tensor]:
