@@ -11,7 +11,7 @@ from learnfinance_dagster.parameters import AllocationParameters, UniverseParame
 from learnfinance_dagster.schemas.artifacts import HISTORY
 from learnfinance_dagster.values import Mode
 
-ASSETS = sorted(key.path[-1] for key in defs.resolve_asset_graph().get_all_asset_keys())
+ASSETS = sorted(key.path[-1] for key in defs.resolve_job_def("research").asset_layer.selected_asset_keys)
 ACCOUNTS = [allocator.name for allocator in ALLOCATORS]
 BRANCH = [f"hrp_{step}" for step in ("portfolio", "order_plan", "submission", "fills")]
 
