@@ -38,10 +38,10 @@ train: .venv/.run ## WEEK=2025-12-22 [FORECASTER=lstm]: train forecasters for a 
 	@$(BIN)/python -m learnfinance_dagster train $(WEEK) $(FORECASTER)
 
 test: .venv/.dev ## the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.dev lint types walls ## everything that CI runs
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=95 $(ARGS)
 
 lint: .venv/.dev ## ruff: rules and format
 	@$(BIN)/ruff check .
