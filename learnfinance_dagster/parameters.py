@@ -155,3 +155,29 @@ class ForecastParameters(_Group):
     )
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU when torch sees one")
     max_epochs: int = Field(default=0, ge=0, description="fewer epochs than the profile's; 0: the profile's")
+
+
+class PolicyParameters(_Group):
+    """Learned allocators: how their policies are trained, judged, promoted and watched."""
+
+    profile: Literal["full", "quick"] = Field(
+        default="full", description="quick: few steps and small networks, for trying things"
+    )
+    max_steps: int = Field(default=0, ge=0, description="fewer steps than the profile's; 0: the profile's")
+    held_out_weeks: int = Field(
+        default=104, ge=8, description="newest weeks with a known return, on which full trainings are judged"
+    )
+    fine_tune_weeks: int = Field(default=26, ge=4, description="newest weeks, on which fine-tunes learn")
+    embargo_weeks: int = Field(default=1, ge=1, description="weeks left out between training and judgement")
+    min_training_weeks: int = Field(default=156, ge=8, description="fewer weeks of history are no training")
+    min_judged_weeks: int = Field(
+        default=52, ge=8, description="weeks that neither version learned from; with fewer nothing is promoted"
+    )
+    significance: float = Field(default=0.05, gt=0, lt=0.5, description="one-sided level of the gate")
+    min_effect: float = Field(
+        default=0.0, ge=0, description="by how much a candidate must be better: annual Sharpe for PPO, CAGR for SAC"
+    )
+    block_weeks: int = Field(default=4, ge=1, description="weeks that the bootstrap keeps together")
+    resamples: int = Field(default=2000, ge=200, description="bootstrap samples")
+    bad_weeks: int = Field(default=4, ge=2, description="weeks in a row below its held-out interval that warn")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="cpu", description="auto: a GPU when torch sees one")

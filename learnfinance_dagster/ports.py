@@ -244,6 +244,62 @@ class Checkpoints(Protocol):
         ...
 
 
+class TrialKind(StrEnum):
+    """What was tried. Whoever looks for the best of many must know how many there were."""
+
+    TRAINING = "training"
+    """From random weights, on all history."""
+    FINE_TUNE = "fine_tune"
+    """From the version in use, on the newest weeks."""
+    SNAPSHOT = "snapshot"
+    """A forecaster as it would have been at a year's end."""
+    CERTIFICATE = "certificate"
+    """A trainer, on a world whose answer is known."""
+    SWEEP = "sweep"
+    """One point of a search, e.g. of a benchmark's table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One thing that was tried, and what came of it."""
+
+    model: str
+    """E.g. `ppo_lstm` or `lstm`."""
+    version: str
+    kind: TrialKind
+    serves: date
+    """The Monday that it was trained for; a snapshot's year-end."""
+    config_hash: str
+    data_hash: str
+    code_hash: str
+    seeds: tuple[int, ...]
+    result: dict[str, float]
+    """Measure → value on weeks that it never saw; empty where nothing was measured."""
+    promoted: bool
+    reason: str
+    """Why it was promoted or not; empty where nothing was decided."""
+
+
+class TrialRegister(Protocol):
+    """Every trial, for good: rows are added and never changed."""
+
+    def record(self, trial: Trial) -> None:
+        """Add a trial. The same trial again changes nothing.
+
+        Raises:
+            RefusedError: a trial of that model and version is recorded with other content.
+        """
+        ...
+
+    def find(self, model: str, version: str) -> Trial | None:
+        """The trial that made a version."""
+        ...
+
+    def trials(self, model: str | None = None) -> tuple[Trial, ...]:
+        """Every trial, of one model or of all, in the order in which they were recorded."""
+        ...
+
+
 class BrokerClock(StrEnum):
     """Which clock decides whether a broker may be sent orders."""
 

@@ -1,0 +1,1 @@
+"""Learned allocators: PPO and SAC on one forecaster's view of each name."""
