@@ -8,11 +8,13 @@ from assets.allocation import weights_assets
 from assets.forecasting import forecasting_assets
 from assets.forecasting.signals import reads_signals
 from assets.market_data import daily_bars
+from assets.policies import policies_assets, stored_policy_values
 from assets.reporting import weekly_report
 from assets.signals import signal_assets
 from assets.trading import STEPS, trading_assets
-from assets.universe import halal_universe, screened_universe
+from assets.universe import halal_universe, screened_universe_asset
 from learnfinance_dagster.allocation import ALLOCATORS
+from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
@@ -22,23 +24,33 @@ from learnfinance_dagster.values import TargetWeights
 
 
 def all_assets(
-    enabled: Sequence[Forecaster], years: dg.StaticPartitionsDefinition, parameters: Parameters
+    allocators: Sequence[Allocator],
+    enabled: Sequence[Forecaster],
+    years: dg.StaticPartitionsDefinition,
+    parameters: Parameters,
 ) -> Sequence[dg.AssetsDefinition]:
     """Every asset of the house.
 
     Args:
+        allocators: those that have an account.
         enabled: forecasters of the Monday graph.
         years: partitions of the yearly snapshots.
         parameters: say which forecasters read signals.
     """
     reads = {each.name: ["state_features"] for each in FORECASTERS if reads_signals(each, parameters)}
-    shared = [halal_universe, screened_universe, daily_bars, weekly_report(ALLOCATORS, enabled)]
+    shared = [
+        halal_universe,
+        screened_universe_asset([allocator.name for allocator in allocators]),
+        daily_bars,
+        weekly_report(allocators, enabled),
+    ]
     return [
         *shared,
         *signal_assets(),
         *forecasting_assets(FORECASTERS, enabled, years, reads),
-        *weights_assets(ALLOCATORS),
-        *trading_assets(ALLOCATORS),
+        *weights_assets(allocators),
+        *trading_assets(allocators),
+        *policies_assets(allocators, enabled),
     ]
 
 
@@ -49,4 +61,5 @@ def stored_values() -> dict[str, type]:
         "weekly_report": WeeklyReport,
         **{f"{forecaster.name}_{kind}": Card for forecaster in FORECASTERS for kind in ("model", "snapshot")},
         **{f"{allocator.name}_{step}": kind for allocator in ALLOCATORS for step, kind in steps.items()},
+        **stored_policy_values(ALLOCATORS),
     }

@@ -48,8 +48,9 @@ def gathered(
     if todo:
         made = _made(context, shelf, todo, produce, stand_in)
         failure = failure if found[weeks[-1].key] else made.failure
+        parts = {asset: dict(list(frame.groupby("week", sort=False))) for asset, frame in made.value.items()}
         for week in todo:
-            found[week.key] = {asset: frame[frame["week"] == week.key] for asset, frame in made.value.items()}
+            found[week.key] = {asset: parts[asset].get(week.key, made.value[asset].iloc[:0]) for asset in made.value}
             if says_nothing and says_nothing(found[week.key]):
                 found[week.key] = _better(context, shelf, assets, week, says_nothing) or found[week.key]
     joined = {asset: pd.concat([found[week.key][asset] for week in weeks], ignore_index=True) for asset in assets}
@@ -58,6 +59,8 @@ def gathered(
 
 def _kept(shelf: Shelf, assets: tuple[str, ...], week: Week) -> Frames:
     """The frames that a traded week was traded on; empty when it may be made anew."""
+    if not all(shelf.artifacts.has(asset, week.key) for asset in assets):  # before the ledger is asked of each week
+        return {}
     frames = {asset: frame for asset in assets if (frame := shelf.kept(asset, week.key)) is not None}
     return frames if len(frames) == len(assets) else {}
 

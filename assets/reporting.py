@@ -2,6 +2,7 @@
 
 from collections import Counter as Tally
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from importlib.metadata import version
@@ -15,16 +16,18 @@ from assets.report_evidence import FRAMES, evidence_summary
 from assets.report_forecasts import forecast_summary
 from assets.trading import STEPS
 from learnfinance_dagster.allocation.allocator import Allocator
+from learnfinance_dagster.allocation.rl.card import policy_card
 from learnfinance_dagster.calendar import sessions_back, week_from_key
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor, Training
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import png, stored_type
-from learnfinance_dagster.ports import Ledger, Market, MarketInfo
+from learnfinance_dagster.ports import Ledger, Market, MarketInfo, ModelStore
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
 from learnfinance_dagster.reporting.evidence import EvidenceSummary
 from learnfinance_dagster.reporting.forecasts import ForecastSummary
+from learnfinance_dagster.reporting.policies import PolicyLine
 from learnfinance_dagster.trading.desk import FRESH_SESSIONS
 from learnfinance_dagster.trading.guard import read_only
 from learnfinance_dagster.values import EquityMark, Week
@@ -38,7 +41,8 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
     """The report waits for every account's branch; a branch that failed is a section that says so."""
     readers = tuple(a.name for a in allocators if "state_features" in a.reads)
     steps = {f"{a.name}_{step}": dg.AssetIn() for a in allocators for step in ("weights", *STEPS)}
-    shared = ("halal_universe", "screened_universe", *FRAMES, *(f"{each.name}_forecast" for each in forecasters))
+    forecasts = (f"{each.name}_forecast" for each in forecasters)
+    shared = ("halal_universe", "screened_universe", *FRAMES, *forecasts, "drift")
 
     @dg.asset(
         name="weekly_report",
@@ -76,6 +80,8 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
             evidence = evidence_summary(found, names, readers, parameters.signals)
             forecasts = forecast_summary(forecasters, found, names, allocators, training.models.open())
             content = _content(week, market.open(), halal, screened, sections, evidence, forecasts, parameters)
+            lines = _policies(allocators, sections, training.models.open())
+            content = replace(content, policies=lines, drift=found["drift"])
             name = f"weekly-{week.key}"
             if read_only(floor.facts(context)) and floor.keeps("screened_universe", week.key):
                 paths = outbox.paths(name)  # the letter of a traded week is the live run's
@@ -145,6 +151,24 @@ def _section(allocator: Allocator, found: dict[str, Any], ledger: Ledger, monday
         fills=steps["fills"],
         marks=marks,
     )
+
+
+def _policies(
+    allocators: Sequence[Allocator], sections: Sequence[AccountSection], store: ModelStore
+) -> tuple[PolicyLine, ...]:
+    """Which version decided for each learned allocator, as its weights tell."""
+    found = []
+    for allocator, section in zip(allocators, sections, strict=True):
+        version = section.weights.provenance.get("policy", "")
+        if allocator.policy is None:
+            continue
+        if not version:
+            found.append(PolicyLine(allocator.name, "", None, None, "", section.weights.failure))
+            continue
+        card = policy_card(store.read(allocator.name, version))
+        reason = card.decision.reason if card.decision else ""
+        found.append(PolicyLine(allocator.name, version, card.kind, card.serves, reason, ""))
+    return tuple(found)
 
 
 def _universe(halal: pd.DataFrame, screened: pd.DataFrame) -> UniverseSummary:

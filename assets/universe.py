@@ -1,9 +1,10 @@
 """Stage universe: who may be held, and why."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import pandas as pd
 
-from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.calendar import new_york_day
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, TradingFloor
@@ -69,59 +70,64 @@ def _survivorship(caveats: tuple[str, ...]) -> str:
     return "; ".join(text for text in caveats if text.startswith("survivorship")) or "holdings and membership are dated"
 
 
-@dg.asset(
-    partitions_def=WEEKLY,
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    ins={"daily_bars": dg.AssetIn(partition_mapping=history())},
-    deps=[f"{allocator.name}_portfolio" for allocator in ALLOCATORS],  # they bring the ledger up to date
-    group_name="universe",
-    owners=["team:universe"],
-    kinds={"parquet", "pandas"},
-    metadata={"dagster/column_schema": column_schema(ScreenedUniverse)},
-)
-def screened_universe(
-    context: dg.AssetExecutionContext,
-    halal_universe: pd.DataFrame,
-    daily_bars: pd.DataFrame,
-    market: dg.ResourceParam[MarketDoor],
-    floor: dg.ResourceParam[TradingFloor],
-    parameters: dg.ResourceParam[Parameters],
-) -> pd.DataFrame:
-    """What every allocator may hold this week: what accounts hold now, and the best of the halal universe.
+def screened_universe_asset(accounts: Sequence[str]) -> dg.AssetsDefinition:
+    """What all allocators may hold; `accounts` are those whose holdings stay candidates."""
 
-    Filtered by history, freshness, index membership, price and dollar volume, ranked by dollar volume; one row per
-    candidate, with its reason. Distrust it when `index_membership` is not dated: then only today's winners were
-    ever candidates.
-    """
-    frames = []
-    with translated(context):
-        source = market.open()
-        bars = History(daily_bars)
-        for week in weeks_of(context):
-            members = source.members(week.as_of)
-            evidence = Evidence(
-                halal=halal_universe[halal_universe["week"] == week.key],
-                bars=bars.of(week, HISTORY_WEEKS),
-                members=members,
-                held=held_before(floor.ledger.open(), floor.accounts, week.monday),
-                price_basis=source.info.price_basis,
-            )
-            frames.append(screen(week, evidence, parameters.universe).assign(week=week.key))
-    out = pd.concat(frames, ignore_index=True)
-    kept = frames[-1][frames[-1]["kept"]]
-    context.add_output_metadata(
-        {
-            "dagster/row_count": len(out),
-            "kept": len(kept),
-            "dropped": len(frames[-1]) - len(kept),
-            "index_membership": "survivorship: current constituents" if members is None else "dated",
-            "table": markdown(
-                ["symbol", "rank", "kept", "reason", "median $ volume, M"],
-                [
-                    (row.symbol, row.rank or "", "yes" * row.kept, row.reason, f"{row.dollar_volume / 1e6:.1f}")
-                    for row in frames[-1].head(SHOWN).itertuples()
-                ],
-            ),
-        }
+    @dg.asset(
+        partitions_def=WEEKLY,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        ins={"daily_bars": dg.AssetIn(partition_mapping=history())},
+        deps=[f"{account}_portfolio" for account in accounts],  # they bring the ledger up to date
+        group_name="universe",
+        owners=["team:universe"],
+        kinds={"parquet", "pandas"},
+        metadata={"dagster/column_schema": column_schema(ScreenedUniverse)},
     )
-    return out
+    def screened_universe(
+        context: dg.AssetExecutionContext,
+        halal_universe: pd.DataFrame,
+        daily_bars: pd.DataFrame,
+        market: dg.ResourceParam[MarketDoor],
+        floor: dg.ResourceParam[TradingFloor],
+        parameters: dg.ResourceParam[Parameters],
+    ) -> pd.DataFrame:
+        """What every allocator may hold this week: what accounts hold now, and the best of the halal universe.
+
+        Filtered by history, freshness, index membership, price and dollar volume, ranked by dollar volume; one row per
+        candidate, with its reason. Distrust it when `index_membership` is not dated: then only today's winners were
+        ever candidates.
+        """
+        frames = []
+        with translated(context):
+            source = market.open()
+            bars = History(daily_bars)
+            for week in weeks_of(context):
+                members = source.members(week.as_of)
+                evidence = Evidence(
+                    halal=halal_universe[halal_universe["week"] == week.key],
+                    bars=bars.of(week, HISTORY_WEEKS),
+                    members=members,
+                    held=held_before(floor.ledger.open(), floor.accounts, week.monday),
+                    price_basis=source.info.price_basis,
+                )
+                frames.append(screen(week, evidence, parameters.universe).assign(week=week.key))
+        out = pd.concat(frames, ignore_index=True)
+        kept = frames[-1][frames[-1]["kept"]]
+        context.add_output_metadata(
+            {
+                "dagster/row_count": len(out),
+                "kept": len(kept),
+                "dropped": len(frames[-1]) - len(kept),
+                "index_membership": "survivorship: current constituents" if members is None else "dated",
+                "table": markdown(
+                    ["symbol", "rank", "kept", "reason", "median $ volume, M"],
+                    [
+                        (row.symbol, row.rank or "", "yes" * row.kept, row.reason, f"{row.dollar_volume / 1e6:.1f}")
+                        for row in frames[-1].head(SHOWN).itertuples()
+                    ],
+                ),
+            }
+        )
+        return out
+
+    return screened_universe

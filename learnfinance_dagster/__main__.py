@@ -27,6 +27,8 @@ def main() -> int:
     used.add_argument("forecaster")
     used.add_argument("version")
     actions.add_parser("sync", help="bring this disk and Hugging Face to the same versions")
+    tried = commands.add_parser("trials", help="everything that was ever trained, and what came of it")
+    tried.add_argument("model", nargs="?", help="one of them, e.g. lstm; all by default")
     leak = commands.add_parser("leakproof", help="poison the future of a week and compare every artifact")
     leak.add_argument("week", help="a Monday, e.g. 2022-03-14")
     chosen = parser.parse_args()
@@ -49,6 +51,10 @@ def _run(chosen: argparse.Namespace) -> int:
             return models.synchronise()
         given = chosen.forecaster
         return models.list_versions(given) if chosen.action == "list" else models.use(given, chosen.version)
+    if chosen.command == "trials":
+        from learnfinance_dagster.commands.trials import list_trials
+
+        return list_trials(chosen.model)
     if chosen.command == "graph":
         from learnfinance_dagster.commands.graph import write_graph
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import dagster as dg
 
 from assets import all_assets, stored_values
-from learnfinance_dagster.allocation import ALLOCATORS
+from learnfinance_dagster import allocation
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.forecasting import FORECASTERS, chosen
 from learnfinance_dagster.orchestration.handles import (
@@ -20,8 +20,11 @@ from learnfinance_dagster.orchestration.handles import (
     TradingFloor,
     Training,
 )
-from learnfinance_dagster.orchestration.jobs import history_schedule, jobs_of, monday_schedule
+from learnfinance_dagster.orchestration.jobs import jobs_of
 from learnfinance_dagster.orchestration.partitions import year_ends
+from learnfinance_dagster.orchestration.policy_jobs import policy_jobs
+from learnfinance_dagster.orchestration.schedules import schedules_of
+from learnfinance_dagster.orchestration.sensors import sensors_of
 from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.settings import Settings
 from resources import source_doors
@@ -31,8 +34,10 @@ from resources.doors import (
     HubModelsDoor,
     LocalModelsDoor,
     PracticeMarketDoor,
+    RegisteredModelsDoor,
     SimulatedBrokerDoor,
     SqlLedgerDoor,
+    SqlTrialsDoor,
 )
 from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
@@ -61,6 +66,7 @@ def parameters(settings: Settings) -> Parameters:
         orders=settings.orders,
         signals=settings.signals,
         forecasting=settings.forecasting,
+        policies=settings.policies,
         costs=CostModel(settings.cost_bps_per_side),
         initial_cash=Decimal(settings.initial_cash),
         seed=settings.seed,
@@ -102,13 +108,22 @@ def artifact_store(settings: Settings) -> ArtifactStore:
     return ArtifactStore(settings.root / "artifacts", FRAMES, stored_values())
 
 
+def _ledger_url(settings: Settings) -> str:
+    return settings.ledger_url or f"sqlite:///{settings.root / 'ledger.sqlite'}"
+
+
 def ledger_door(settings: Settings) -> SqlLedgerDoor:
     """This market's ledger."""
-    return SqlLedgerDoor(settings.ledger_url or f"sqlite:///{settings.root / 'ledger.sqlite'}")
+    return SqlLedgerDoor(_ledger_url(settings))
+
+
+def trials_door(settings: Settings) -> SqlTrialsDoor:
+    """What was tried on this market, in the ledger's database."""
+    return SqlTrialsDoor(_ledger_url(settings))
 
 
 def models_door(settings: Settings) -> LocalModelsDoor | HubModelsDoor:
-    """Where this market's trained models are kept."""
+    """Where this market's trained models are kept: for those who read, choose and fetch, not for those who train."""
     local = LocalModelsDoor(settings.root / "models")
     if settings.models == "local":
         return local
@@ -118,7 +133,9 @@ def models_door(settings: Settings) -> LocalModelsDoor | HubModelsDoor:
 
 def training(settings: Settings) -> Training:
     """Where this market's models are made and kept."""
-    return Training(models_door(settings), FileCheckpoints(settings.root / "checkpoints"), software_versions)
+    register = trials_door(settings)
+    models = RegisteredModelsDoor(models_door(settings), register)
+    return Training(models, register, FileCheckpoints(settings.root / "checkpoints"), software_versions)
 
 
 def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definitions:
@@ -128,8 +145,8 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
     store = artifact_store(settings)
     ledger = ledger_door(settings)
     brokers = SimulatedBrokerDoor(settings.root / "broker", source, told.initial_cash, told.costs)
-    accounts = tuple(allocator.name for allocator in ALLOCATORS)
-    floor = TradingFloor(ledger, brokers, now, told, accounts)
+    allocators = allocation.chosen(settings.allocators)
+    floor = TradingFloor(ledger, brokers, now, told, tuple(allocator.name for allocator in allocators))
     sources = Sources(
         news_door(settings, source),
         filings_door(settings, source),
@@ -137,15 +154,14 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
         RawFolder(settings.root / "raw"),
     )
     enabled = chosen(settings.forecasting.enabled)
-    jobs = jobs_of([each.name for each in enabled], [each.name for each in FORECASTERS])
-    status = dg.DefaultScheduleStatus(settings.schedule_status.upper())
+    specs = [allocator.policy for allocator in allocators if allocator.policy]
+    learned, trained = [spec.name for spec in specs], [each.name for each in enabled]
+    jobs = jobs_of(trained, [each.name for each in FORECASTERS], learned) | policy_jobs(specs)
     return dg.Definitions(
-        assets=all_assets(enabled, year_ends(now()), told),
+        assets=all_assets(allocators, enabled, year_ends(now()), told),
         jobs=list(jobs.values()),
-        schedules=[
-            monday_schedule(jobs["monday"], status),
-            history_schedule(jobs["fill_sentiment_gaps"], status),
-        ],
+        schedules=schedules_of(jobs, dg.DefaultScheduleStatus(settings.schedule_status.upper())),
+        sensors=sensors_of(jobs, trained, learned, dg.DefaultSensorStatus(settings.schedule_status.upper())),
         resources={
             "io_manager": ArtifactIOManager(store, keeps=floor.keeps),
             "artifacts": store,

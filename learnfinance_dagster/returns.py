@@ -4,6 +4,7 @@ Adjusting with events up to the end of some file would let every price level kno
 events inside the window does not, and returns are the same.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import numpy as np
@@ -130,3 +131,74 @@ def total_returns(bars: pd.DataFrame, count: int) -> pd.DataFrame:
     """
     prices = adjusted(bars).pivot_table(index="date", columns="symbol", values="total_close", aggfunc="last")
     return prices.sort_index().pct_change(fill_method=None).iloc[1:].tail(count)
+
+
+def holding_returns(bars: pd.DataFrame, weeks: Iterable[Week]) -> pd.DataFrame:
+    """What a share gained from the open of each week's first session to the open of the next week's.
+
+    The account of `trading.simulation`, for one share that is held at the first open. Splits, dividends and delistings
+    of the sessions after it are paid before those sessions' opens, the last one's included. Money that was paid stays
+    cash until then. A name that does not trade in the last session is worth its newest close of the week. Whether an
+    order for it would have been filled is not asked.
+
+    Args:
+        bars: columns date, symbol, open, close, split_ratio, dividend, delisting; in any order. Of a week's last
+            session (`next_session`) only the open and the events are read, and nothing later.
+        weeks: those without a session are left out.
+
+    Returns:
+        week, symbol, holding_return: every week with every name of the bars, sorted. NaN where the name has no bar in
+        the first session or is delisted in it: nobody could buy it. NaN for all names while no bar at all is known of
+        the last session: the week is not over.
+
+    Raises:
+        DataError: two bars of a name on a day.
+    """
+    held = sorted({week for week in weeks if week.sessions}, key=lambda week: week.monday)
+    days = np.unique(np.array([day for week in held for day in (*week.sessions, week.next_session)], "datetime64[D]"))
+    names = np.sort(bars["symbol"].unique())
+    table = _by_day(bars, days, names)
+    first = np.searchsorted(days, np.array([week.sessions[0] for week in held], "datetime64[D]"))
+    last = first + np.array([len(week.sessions) for week in held], dtype=np.int64)  # no other session lies between
+    paid, price, shares = np.zeros((len(held), len(names))), table["close"][first], np.ones((len(held), len(names)))
+    for step in range(1, int((last - first).max(initial=0)) + 1):
+        at, going = np.minimum(first + step, last), (first + step <= last)[:, None]
+        shares = np.where(going, shares * table["split_ratio"][at], shares)
+        paid += np.where(going, shares * (table["dividend"][at] + table["delisting"][at]), 0)
+        shares = np.where(going & (table["delisting"][at] > 0), 0, shares)
+        newest = np.where((at == last)[:, None], table["open"][at], table["close"][at])
+        price = np.where(going & ~np.isnan(newest), newest, price)
+    gained = (paid + shares * price) / table["open"][first] - 1
+    gained[table["delisting"][first] > 0] = np.nan
+    gained[np.isnan(table["open"][last]).all(axis=1)] = np.nan
+    return pd.DataFrame(
+        {
+            "week": pd.array(np.repeat([week.key for week in held], len(names)), dtype="str"),
+            "symbol": pd.array(np.tile(names, len(held)), dtype="str"),
+            "holding_return": gained.ravel(),
+        }
+    )
+
+
+_WITHOUT_BAR = {"open": np.nan, "close": np.nan, "split_ratio": 1.0, "dividend": 0.0, "delisting": 0.0}
+
+
+def _by_day(bars: pd.DataFrame, days: np.ndarray, names: np.ndarray) -> dict[str, np.ndarray]:
+    """Column → (days, names); other days are left out.
+
+    Raises:
+        DataError: two bars of a name on a day.
+    """
+    day = pd.to_datetime(bars["date"]).to_numpy("datetime64[D]")
+    kept = np.flatnonzero(np.isin(day, days))
+    row, column = np.searchsorted(days, day[kept]), pd.Index(names).get_indexer(pd.Index(bars["symbol"]))[kept]
+    place = row * len(names) + column
+    twice = np.bincount(place, minlength=1) > 1
+    if twice.any():
+        slot, name = divmod(int(np.argmax(twice)), len(names))
+        msg = f"{names[name]} {days[slot]}: more than one bar"
+        raise DataError(msg)
+    out = {title: np.full((len(days), len(names)), empty) for title, empty in _WITHOUT_BAR.items()}
+    for title, values in out.items():
+        values[row, column] = bars[title].to_numpy(float)[kept]
+    return out

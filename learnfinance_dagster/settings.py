@@ -19,6 +19,7 @@ from learnfinance_dagster.parameters import (
     FinbertParameters,
     ForecastParameters,
     OrderParameters,
+    PolicyParameters,
     PracticeParameters,
     SignalParameters,
     UniverseParameters,
@@ -78,6 +79,8 @@ class Settings(BaseSettings):
     signals: SignalParameters = SignalParameters()
     finbert: FinbertParameters = FinbertParameters()
     forecasting: ForecastParameters = ForecastParameters()
+    policies: PolicyParameters = PolicyParameters()
+    allocators: tuple[str, ...] = Field(default=(), description="which allocators have an account; none: all")
     endpoints: EndpointParameters = EndpointParameters()
 
     @classmethod

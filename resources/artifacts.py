@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -12,6 +12,9 @@ from learnfinance_dagster.documents import from_json, to_json
 from learnfinance_dagster.errors import ConfigurationError, DataError
 from learnfinance_dagster.schemas.artifacts import ArtifactFrame
 from resources.files import write_atomic
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class ArtifactStore:
@@ -95,10 +98,14 @@ class ArtifactStore:
         return from_json(self._values[asset], self.path(asset, weeks[0]).read_text(encoding="utf-8"))
 
     def _frames_of(self, asset: str, weeks: list[str]) -> pd.DataFrame:
+        import pyarrow as pa
+
         paths = [self.path(asset, week) for week in weeks]
         parts = [_read_parquet(path, path.stat().st_mtime_ns) for path in paths]
         filled = [part for part in parts if len(part)] or parts[:1]
-        return self._checked(asset, _span(weeks), pd.concat(filled, ignore_index=True))
+        # a column without any value in some week has no type there
+        frame = pa.concat_tables(filled, promote_options="permissive").to_pandas()
+        return self._checked(asset, _span(weeks), frame)
 
     def _checked(self, asset: str, where: str, frame: pd.DataFrame) -> pd.DataFrame:
         from pandera.errors import SchemaError, SchemaErrors
@@ -111,10 +118,13 @@ class ArtifactStore:
             raise DataError(msg) from error
 
 
-@lru_cache(maxsize=512)
-def _read_parquet(path: Path, _modified: int) -> pd.DataFrame:
-    """One week's file; several assets of a run read the same weeks of history. Callers concatenate, so they copy."""
-    return pd.read_parquet(path)
+@lru_cache(maxsize=4096)
+def _read_parquet(path: Path, _modified: int) -> "pa.Table":
+    """One week's file; several assets of a run read the same weeks of history, which may be all there are."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        return file.read()
 
 
 def _span(weeks: list[str]) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from learnfinance_dagster.calendar import last_closed_session
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
-from learnfinance_dagster.orchestration.handles import MarketDoor
-from learnfinance_dagster.ports import Broker, Ledger, Market, ModelStore
+from learnfinance_dagster.orchestration.handles import MarketDoor, ModelsDoor, TrialsDoor
+from learnfinance_dagster.ports import Broker, Ledger, Market, ModelStore, TrialRegister
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.simulated_broker import SimulatedBroker
 from resources.brokers.simulated import FileAccountStore
@@ -109,6 +109,24 @@ def _ledger(url: str) -> Ledger:
 
 
 @dataclass(frozen=True, slots=True)
+class SqlTrialsDoor:
+    """The trial register in the ledger's database."""
+
+    url: str
+
+    def open(self) -> TrialRegister:
+        """Migrated to this code's schema."""
+        return _trials(self.url)
+
+
+@cache
+def _trials(url: str) -> TrialRegister:
+    from resources.ledger import open_trials
+
+    return open_trials(url)
+
+
+@dataclass(frozen=True, slots=True)
 class LocalModelsDoor:
     """Trained models in a folder."""
 
@@ -144,6 +162,20 @@ class HubModelsDoor:
             raise ConfigurationError(msg)
         repos = {name: f"{self.owner}/learnfinance-{self.market}-{name.replace('_', '-')}" for name in self.models}
         return HubModelStore(self.local.open(), repos, self.endpoint, lambda: os.environ.get("HF_TOKEN"))
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModelsDoor:
+    """Trained models, of which none is stored without a trial."""
+
+    models: ModelsDoor
+    trials: TrialsDoor
+
+    def open(self) -> ModelStore:
+        """The store, and the register before it."""
+        from resources.models.registered import RegisteredModels
+
+        return RegisteredModels(self.models.open(), self.trials.open())
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def workshop(
     try:
         yield Workshop(
             training.models.open(),
+            training.register.open(),
             training.checkpoints,
             training.software(),
             device_of(parameters.forecasting.device),

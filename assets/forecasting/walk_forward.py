@@ -1,5 +1,6 @@
 """`walk_forward_forecasts`: for every past week, what the snapshot of the year before would have said."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -58,19 +59,40 @@ def walk_forward_asset(forecasters: tuple[Forecaster, ...]) -> dg.AssetsDefiniti
     ) -> dg.MaterializeResult:
         weeks = weeks_of(context)
         with translated(context):
-            panel = panel_of(daily_bars[~daily_bars["symbol"].map(is_index)])
-            names = {week.key: _traded_lately(panel, week) for week in weeks}
-            store = training.models.open()
-            parts = [_of(each, weeks, names, panel, store, parameters, artifacts) for each in forecasters]
-        found = pd.concat(parts, ignore_index=True)
+            panel = names_panel(daily_bars)
+            found = walked(forecasters, weeks, panel, training.models.open(), parameters, artifacts)
         return dg.MaterializeResult(value=found, metadata=_metadata(found, panel, weeks))
 
     return walk_forward_forecasts
 
 
-def _traded_lately(panel: Panel, week: Week) -> list[str]:
+def names_panel(bars: pd.DataFrame) -> Panel:
+    """Bars of everything that can be held."""
+    return panel_of(bars[~bars["symbol"].map(is_index)])
+
+
+def walked(
+    forecasters: Sequence[Forecaster],
+    weeks: list[Week],
+    panel: Panel,
+    store: ModelStore,
+    parameters: Parameters,
+    artifacts: Artifacts,
+) -> pd.DataFrame:
+    """Rows of `schemas.forecasts.WalkForward`: each forecaster about every name that traded lately.
+
+    Raises:
+        ConfigurationError: a snapshot was never made; the message has the command that makes it.
+    """
+    used = history_used(panel)
+    names = {week.key: _traded_lately(panel, used, week) for week in weeks}
+    parts = [_of(each, weeks, names, panel, store, parameters, artifacts) for each in forecasters]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _traded_lately(panel: Panel, used: np.ndarray, week: Week) -> list[str]:
     """Names with a bar among the sessions that a forecast of that week looks at."""
-    lately = history_used(panel)[:, panel.position(week.last_session)] > 0
+    lately = used[:, panel.position(week.last_session)] > 0
     return [symbol for symbol, traded in zip(panel.symbols, lately, strict=True) if traded]
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from assets.gathering import Frames, gathered
@@ -20,7 +21,7 @@ from learnfinance_dagster.orchestration.failures import COMPLETED, completed
 from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, Shelf, Sources
 from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, history, weeks_of
 from learnfinance_dagster.orchestration.tables import markdown
-from learnfinance_dagster.ports import PriceBasis
+from learnfinance_dagster.ports import FilingsAnswer, PriceBasis
 from learnfinance_dagster.returns import History
 from learnfinance_dagster.schemas.market import Fundamentals
 from learnfinance_dagster.signals.filings import newest_filings
@@ -63,13 +64,11 @@ def filings(
     def asked(weeks: list[Week]) -> Frames:
         source = sources.filings.open(context.log.info)
         names = sorted({name for week in weeks for name in names_of(halal_universe, week)})
-        answer = source.filings(names, weeks[-1].as_of)
-        each = [_newest(answer.filings, halal_universe, week, answer.missing) for week in weeks]
-        return {FILINGS: pd.concat(each, ignore_index=True)}
+        return {FILINGS: _newest(source.filings(names, weeks[-1].as_of), halal_universe, weeks)}
 
     def nothing(week: Week, why: str) -> Frames:
         missing = dict.fromkeys(names_of(halal_universe, week), why)
-        return {FILINGS: _newest(NO_FILINGS, halal_universe, week, missing)}
+        return {FILINGS: _newest(FilingsAnswer(NO_FILINGS, missing), halal_universe, [week])}
 
     outcome = gathered(context, shelf, (FILINGS,), asked, nothing, says_nothing=_says_nothing)
     found = outcome.value[FILINGS]
@@ -98,9 +97,35 @@ def _says_nothing(frames: Frames) -> bool:
     return bool((frames[FILINGS]["missing"] != "").all())
 
 
-def _newest(known: pd.DataFrame, halal_universe: pd.DataFrame, week: Week, missing: dict[str, str]) -> pd.DataFrame:
-    today = new_york_day(week.as_of)
-    return newest_filings(known, names_of(halal_universe, week), today, missing).assign(week=week.key)
+def _newest(answer: FilingsAnswer, halal_universe: pd.DataFrame, weeks: list[Week]) -> pd.DataFrame:
+    """What was public in each week of each name.
+
+    That changes only when something of the name becomes public, so the first state of all names is looked up in one
+    go, then the second, and so on.
+    """
+    day = pd.to_datetime(answer.filings["available_on"]).to_numpy("datetime64[D]").astype(np.int64)
+    order = np.argsort(day, kind="stable")
+    rows, day = answer.filings.iloc[order].reset_index(drop=True), day[order]
+    days = {name: day[places] for name, places in rows.groupby("symbol").indices.items()}
+    today = [new_york_day(week.as_of) for week in weeks]
+    asked = [
+        (week.key, name, int(np.searchsorted(days.get(name, day[:0]), np.datetime64(until, "D").astype(np.int64))))
+        for week, until in zip(weeks, today, strict=True)
+        for name in names_of(halal_universe, week)
+    ]
+    states = pd.DataFrame(asked, columns=["week", "symbol", "public"]).drop_duplicates(["symbol", "public"])
+    nth, parts = rows.groupby("symbol").cumcount(), [newest_filings(NO_FILINGS, [], today[-1], {})]
+    places: dict[tuple[str, int], np.ndarray] = {}
+    for _, each in states.groupby(states.groupby("symbol").cumcount()):
+        public = dict(zip(each["symbol"], each["public"], strict=True))
+        start, known = sum(map(len, parts)), rows[nth < rows["symbol"].map(public).astype(float)]
+        parts.append(newest_filings(known, list(public), today[-1], answer.missing))
+        found = parts[-1].groupby("symbol").indices
+        places |= {(name, count): start + np.asarray(found[name]) for name, count in public.items()}
+    told = [places[name, public] for _, name, public in asked]
+    keys = np.repeat([week for week, _, _ in asked], [len(each) for each in told])
+    every = pd.concat(parts, ignore_index=True).iloc[np.concatenate([np.empty(0, dtype=np.int64), *told])]
+    return every.assign(week=pd.array(keys, dtype="str")).reset_index(drop=True)
 
 
 def _known(newest: pd.DataFrame, week: str) -> dg.AssetCheckResult:

@@ -21,7 +21,7 @@ from learnfinance_dagster.forecasting.scaler import Scaler
 from learnfinance_dagster.forecasting.training import Lesson
 from learnfinance_dagster.forecasting.version_files import version_files
 from learnfinance_dagster.forecasting.windows import Split, split_by_date, windows_at
-from learnfinance_dagster.ports import ModelFiles
+from learnfinance_dagster.ports import ModelFiles, Trial
 from learnfinance_dagster.symbols import is_index
 from resources.market_directory import DirectoryMarket
 from resources.practice_market import PracticeSpec, ensure
@@ -110,6 +110,20 @@ class NoCheckpoints:
 
     def discard(self, key: str) -> None:
         """It was forgotten."""
+
+
+class NoRegister:
+    """A `ports.TrialRegister` that remembers nothing: a benchmark's versions are thrown away."""
+
+    def record(self, trial: Trial) -> None:
+        """Forget it."""
+
+    def find(self, model: str, version: str) -> Trial | None:
+        """None."""
+
+    def trials(self, model: str | None = None) -> tuple[Trial, ...]:  # noqa: ARG002 - the port's
+        """None at all."""
+        return ()
 
 
 def one_epoch(model: str, split: Split) -> TrainingOrder:

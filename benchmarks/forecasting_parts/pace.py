@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import PatchTSTForPrediction
 
 from learnfinance_dagster.forecasting import chosen, lstm, patchtst
-from learnfinance_dagster.forecasting.machine import keep_memory
+from learnfinance_dagster.machine import keep_memory
 from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV
 from learnfinance_dagster.forecasting.training import Lesson, fit, in_batches
 from learnfinance_dagster.forecasting.windows import HORIZON, Split

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-from forecasting_parts.material import SEED, NoCheckpoints, market
+from forecasting_parts.material import SEED, NoCheckpoints, NoRegister, market
 
 from learnfinance_dagster.forecasting import chosen
 from learnfinance_dagster.forecasting.card import Card
@@ -36,7 +36,7 @@ class Line:
 
     def make(self, end: date, store: LocalModelStore) -> None:
         """Make a snapshot and let it forecast the year after; it begins with the one before, if `store` has that."""
-        name, workshop = self.forecaster.name, Workshop(store, NoCheckpoints(), {}, "cpu")
+        name, workshop = self.forecaster.name, Workshop(store, NoRegister(), NoCheckpoints(), {}, "cpu")
         used = time.process_time()
         card = make_snapshot(self.forecaster, Material(self.panel), end, self.parameters, SEED, workshop).card
         self.cpu.append(time.process_time() - used)

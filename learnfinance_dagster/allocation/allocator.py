@@ -7,8 +7,12 @@ import numpy as np
 import pandas as pd
 
 from learnfinance_dagster.allocation.constraints import TOLERANCE, constrain
+from learnfinance_dagster.allocation.rl.algorithm import PolicySpec
+from learnfinance_dagster.allocation.rl.card import PolicyCard
+from learnfinance_dagster.allocation.rl.state import PolicyState
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.parameters import AllocationParameters
+from learnfinance_dagster.ports import ModelFiles
 from learnfinance_dagster.values import TargetWeights, Week
 
 
@@ -22,6 +26,18 @@ class AllocationInputs:
     returns: pd.DataFrame
     """Daily total returns, dates by symbols, NaN where a name did not trade; newest last."""
     seed: int
+    state: PolicyState | None = None
+    """What a policy sees; None for allocators without one."""
+    policy: "PolicyInUse | None" = None
+    """The version that decides; None for allocators without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInUse:
+    """A policy's version, as the store holds it."""
+
+    card: PolicyCard
+    files: ModelFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +45,7 @@ class RawAllocation:
     """What a method gives before the common constraints."""
 
     weights: dict[str, float]
-    """Non-negative, summing to one over the names it weighed; empty: everything stays in cash."""
+    """Non-negative, summing to at most one over the names it weighed; the rest stays in cash."""
     excluded: dict[str, str] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
 
@@ -42,6 +58,8 @@ class Allocator:
     summary: str
     reads: tuple[str, ...]
     method: Callable[[AllocationInputs, AllocationParameters], RawAllocation]
+    policy: PolicySpec | None = None
+    """How it learns; None: it does not."""
 
 
 def allocate(allocator: Allocator, inputs: AllocationInputs, parameters: AllocationParameters) -> TargetWeights:
@@ -57,7 +75,7 @@ def allocate(allocator: Allocator, inputs: AllocationInputs, parameters: Allocat
     if outside:
         msg = f"{allocator.name} weighed names outside the screened universe: {', '.join(sorted(outside))}"
         raise DataError(msg)
-    if symbols and (not np.isfinite(values).all() or (values < 0).any() or abs(values.sum() - 1) > TOLERANCE):
+    if symbols and (not np.isfinite(values).all() or (values < 0).any() or values.sum() > 1 + TOLERANCE):
         msg = f"{allocator.name} gave weights that are no portfolio: {raw.weights}"
         raise DataError(msg)
     final = constrain(values, parameters.max_weight, parameters.min_cash)

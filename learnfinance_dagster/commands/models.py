@@ -2,7 +2,7 @@
 
 import sys
 
-from learnfinance_dagster.definitions import training
+from learnfinance_dagster.definitions import models_door
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting import chosen
 from learnfinance_dagster.forecasting.card import Card, card_of
@@ -11,7 +11,7 @@ from learnfinance_dagster.settings import Settings
 
 def list_versions(forecaster: str) -> int:
     """Every version of a forecaster, with what it could do when it was made."""
-    store = training(Settings.from_environment()).models.open()
+    store = models_door(Settings.from_environment()).open()
     current = store.current(chosen([forecaster])[0].name)
     versions = store.versions(forecaster)
     for version in versions:
@@ -27,7 +27,7 @@ def use(forecaster: str, version: str) -> int:
     Raises:
         ConfigurationError: there is no such version, or it is a yearly snapshot.
     """
-    store = training(Settings.from_environment()).models.open()
+    store = models_door(Settings.from_environment()).open()
     name = chosen([forecaster])[0].name
     if not version.startswith("v"):
         msg = f"{version} is no version that can be in use: python -m learnfinance_dagster models list {name}"
@@ -41,13 +41,15 @@ def use(forecaster: str, version: str) -> int:
 def synchronise() -> int:
     """Bring this disk and the Hub to the same versions.
 
+    No trial is asked for: what is fetched was tried on another machine, whose register has it.
+
     Raises:
         ConfigurationError: models are kept on this disk only.
     """
     from resources.models.hub import HubModelStore
     from resources.models.sync import sync
 
-    store = training(Settings.from_environment()).models.open()
+    store = models_door(Settings.from_environment()).open()
     if not isinstance(store, HubModelStore):
         raise ConfigurationError("models are kept on this disk only: set LEARNFINANCE_MODELS=hub, see the README")
     report = sync(store)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from learnfinance_dagster.fingerprints import version_name
 from learnfinance_dagster.forecasting.card import Card, Evaluation, card_of
 from learnfinance_dagster.forecasting.forecaster import Forecaster, Trained, weekly_return
 from learnfinance_dagster.forecasting.in_use import promoted_for
@@ -17,10 +18,12 @@ from learnfinance_dagster.forecasting.skill import (
     skill_table,
     weekly_rank_ic,
 )
-from learnfinance_dagster.forecasting.versions import version_name
+from learnfinance_dagster.forecasting.trials import trial_of
 from learnfinance_dagster.forecasting.windows import Windows
+from learnfinance_dagster.in_use import put_in_use, unfinished
 from learnfinance_dagster.parameters import ForecastParameters
-from learnfinance_dagster.ports import Checkpoints, ModelFiles
+from learnfinance_dagster.ports import Checkpoints, ModelFiles, TrialKind
+from learnfinance_dagster.trials import record
 from learnfinance_dagster.values import Week
 
 
@@ -63,7 +66,7 @@ def make_model(  # noqa: PLR0913 - what a version depends on
     seed: int,
     workshop: Workshop,
 ) -> Made:
-    """Train, judge, decide, store. The same inputs are not trained again; what was decided then is shown.
+    """Train, judge, decide, record, store. The same inputs are not trained again; what was decided then is shown.
 
     Args:
         forecaster: which network.
@@ -81,8 +84,8 @@ def make_model(  # noqa: PLR0913 - what a version depends on
     version = version_name(week.monday, recipe.fingerprint)
     if store.has(name, version):
         card = card_of(store.read(name, version))
-        if workshop.checkpoints.load(_unfinished(card)) is not None:
-            _put_in_use(card, workshop)
+        if workshop.checkpoints.load(unfinished(name, version)) is not None:
+            put_in_use(store, workshop.checkpoints, name, card, card_of)
         return Made(card, is_cached=True)
     current = promoted_for(store, name, week)
     checkpoints = _Kept(workshop.checkpoints)
@@ -97,10 +100,11 @@ def make_model(  # noqa: PLR0913 - what a version depends on
         placebo=(judged.placebo_passed, judged.placebo_told),
     )
     card = replace(recipe.card(version, week.monday, trained, workshop), evaluation=judged, decision=decision)
-    workshop.checkpoints.save(_unfinished(card), b"")
+    workshop.checkpoints.save(unfinished(name, version), b"")
+    record(trial_of(card, TrialKind.TRAINING, recipe.config_hash), workshop.register)
     store.write(name, version, recipe.files(trained, card))
     checkpoints.forget()
-    _put_in_use(card, workshop)
+    put_in_use(store, workshop.checkpoints, name, card, card_of)
     return Made(card, is_cached=False)
 
 
@@ -136,20 +140,3 @@ def _table_of(model: Forecaster, version: str, windows: Windows, workshop: Works
 
 def _forecast(model: Forecaster, files: ModelFiles, windows: Windows, workshop: Workshop) -> np.ndarray:
     return weekly_return(workshop.load(model, files, workshop.device).predict(windows))
-
-
-def _put_in_use(card: Card, workshop: Workshop) -> None:
-    """Point `current` at a promoted version, unless one that was trained for a later Monday is in use."""
-    store, model = workshop.store, card.forecaster
-    current = store.current(model)
-    if card.promoted and (current is None or card_of(store.read(model, current)).serves <= card.serves):
-        store.set_current(model, card.version)
-    workshop.checkpoints.discard(_unfinished(card))
-
-
-def _unfinished(card: Card) -> str:
-    """Checkpoint that is there from before the version is stored until it is in use.
-
-    Without it, a training that is launched again could not tell a kill in between from a person's rollback.
-    """
-    return f"{card.forecaster}-{card.version}-promotion"

@@ -1,5 +1,6 @@
 """Which version a week's forecasts come from: never one that knows the week."""
 
+from learnfinance_dagster import in_use
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting.card import Card, card_of
 from learnfinance_dagster.forecasting.versions import newest_before
@@ -8,21 +9,8 @@ from learnfinance_dagster.values import Week
 
 
 def promoted_for(store: ModelStore, forecaster: str, week: Week) -> Card | None:
-    """The version that is in use, as far as the week may know it; None when nothing had been promoted.
-
-    That is `current`, which a person may have rolled back; for a week before the one that `current` was trained for,
-    the newest version that had been promoted by then.
-    """
-    current = store.current(forecaster)
-    if current is None:
-        return None
-    card = card_of(store.read(forecaster, current))
-    if card.known_until <= week.last_session:
-        return card
-    cards = [card_of(store.read(forecaster, version)) for version in store.versions(forecaster)]
-    known = [card for card in cards if card.promoted and card.known_until <= week.last_session]
-    replaced = {card.decision.current for card in known if card.decision}
-    return max(known, key=lambda card: (card.serves, card.version not in replaced, card.version), default=None)
+    """The version that is in use, as far as the week may know it; None when nothing had been promoted."""
+    return in_use.promoted_for(store, forecaster, week, card_of)
 
 
 def version_for(store: ModelStore, forecaster: str, week: Week) -> Card:

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.forecasting.dropout import Masks
 from learnfinance_dagster.forecasting.forecaster import CONFIG, SCALER, Trained, TrainingOrder
-from learnfinance_dagster.forecasting.machine import one_thread
 from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV, Panel
 from learnfinance_dagster.forecasting.scaler import Scaler
 from learnfinance_dagster.forecasting.stretches import stretches
 from learnfinance_dagster.forecasting.training import Fitted, fit, in_batches
-from learnfinance_dagster.forecasting.version_files import document, fill, scaler_in, tensors, version_files
+from learnfinance_dagster.forecasting.version_files import scaler_in, version_files
 from learnfinance_dagster.forecasting.windows import HORIZON, INPUT, Split, Windows
+from learnfinance_dagster.machine import one_thread
+from learnfinance_dagster.model_files import document, fill, tensors
 from learnfinance_dagster.ports import ModelFiles
 
 ANSWERED_AT_ONCE = 2048

@@ -18,13 +18,14 @@ from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.forecasting.dropout import Masks
 from learnfinance_dagster.forecasting.forecaster import CONFIG, SCALER, Trained, TrainingOrder
 from learnfinance_dagster.forecasting.halves import HALVES, together, two_hands
-from learnfinance_dagster.forecasting.machine import one_thread
 from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV, Panel
 from learnfinance_dagster.forecasting.patchtst_pass import training_pass
 from learnfinance_dagster.forecasting.scaler import Scaler
 from learnfinance_dagster.forecasting.training import fit, in_batches, squared_errors
-from learnfinance_dagster.forecasting.version_files import document, fill, scaler_in, tensors, version_files
+from learnfinance_dagster.forecasting.version_files import scaler_in, version_files
 from learnfinance_dagster.forecasting.windows import HORIZON, INPUT, Split, Windows
+from learnfinance_dagster.machine import one_thread
+from learnfinance_dagster.model_files import document, fill, tensors
 from learnfinance_dagster.ports import ModelFiles
 
 PATCHES = 6

@@ -1,46 +1,36 @@
 """Pictures of a training and of a skill: 1050 pixels, what a dialog of the web UI shows; the same bytes always."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from io import BytesIO
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from learnfinance_dagster.errors import DataError
+from learnfinance_dagster.evaluation.pictures import (
+    BLUE,
+    DOTTED,
+    GREEN,
+    LIGHT,
+    MINUS,
+    ORANGE,
+    axes_on,
+    days_below,
+    legend_above,
+    sheet,
+    write,
+)
 from learnfinance_dagster.forecasting.forecaster import EpochLosses
 from learnfinance_dagster.forecasting.skill import SkillTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
-"""Okabe and Ito (2008): told apart with any kind of colour vision."""
-PAPER, INK, FAINT, QUIET = "#fdfdfe", "#3c4650", "#d5dae0", "#7d8791"
-PALETTE = 128
-"""Colours in a picture, the shades of smooth edges included."""
-DOTTED = (0, (1, 2))
-DPI = 150
-WIDTH = 7.0
-"""Inches."""
 ROW = 0.36
 """Inches between two rows of dots."""
 BARS = 2
 """Standard errors that a bar or a band reaches to either side."""
-MINUS = "\N{MINUS SIGN}"
-"""As the axes write it."""
 FEW = 2
 """Numbers that have a spread."""
-
-
-@dataclass(slots=True)
-class _Sheet:
-    """A figure while it is drawn, and its bytes afterwards."""
-
-    figure: "Figure"
-    png: bytes = b""
 
 
 def loss_curve(history: Sequence[EpochLosses], best_epoch: int) -> bytes:
@@ -59,20 +49,25 @@ def loss_curve(history: Sequence[EpochLosses], best_epoch: int) -> bytes:
         "validation": (ORANGE, [losses.validation for losses in history]),
         "validation, close only": (GREEN, [losses.close for losses in history]),
     }
-    with _sheet(2.9) as sheet:
-        axes = _axes(sheet.figure, (0.07, 0.14, 0.90, 0.70))
-        axes.axhline(1.0, color=INK, linewidth=0.9, linestyle=DOTTED, zorder=1, label="1: the training mean")
-        axes.axvline(best_epoch, color=FAINT, linewidth=0.9, zorder=1)
+    with sheet(2.9) as paper:
+        axes = axes_on(paper.figure, (0.07, 0.14, 0.90, 0.70))
+        axes.axhline(1.0, color=LIGHT.ink, linewidth=0.9, linestyle=DOTTED, zorder=1, label="1: the training mean")
+        axes.axvline(best_epoch, color=LIGHT.faint, linewidth=0.9, zorder=1)
         for name, (colour, values) in lines.items():
             marker = "." if len(history) == 1 else ""
             axes.plot(epochs, values, marker=marker, color=colour, linewidth=1.8, zorder=3, label=name)
         axes.plot([best_epoch], [best.validation], "o", color=ORANGE, markersize=6, zorder=4)
-        sheet.figure.text(
-            0.07, 0.94, f"Mean squared error by epoch; kept: epoch {best_epoch}", fontsize=9.5, color=INK, va="center"
+        paper.figure.text(
+            0.07,
+            0.94,
+            f"Mean squared error by epoch; kept: epoch {best_epoch}",
+            fontsize=9.5,
+            color=LIGHT.ink,
+            va="center",
         )
-        _legend(axes)
+        legend_above(axes)
         _whole_epochs(axes, epochs)
-    return sheet.png
+    return paper.png
 
 
 def skill_picture(table: SkillTable) -> bytes:
@@ -81,9 +76,9 @@ def skill_picture(table: SkillTable) -> bytes:
     hits = [(row.hit_rate, row.hit_rate_se) for _, row in table.rows]
     height = ROW * len(table.rows) + 0.95
     bottom, tall = 0.42 / height, ROW * len(table.rows) / height
-    with _sheet(height) as sheet:
-        left = _axes(sheet.figure, (0.17, bottom, 0.385, tall))
-        right = _axes(sheet.figure, (0.60, bottom, 0.385, tall))
+    with sheet(height) as paper:
+        left = axes_on(paper.figure, (0.17, bottom, 0.385, tall))
+        right = axes_on(paper.figure, (0.60, bottom, 0.385, tall))
         _dots(left, ranks, 0.0, "{:+.3f}")
         _dots(right, hits, 0.5, "{:.1%}")
         names = [name.replace("_", " ") for name, _ in table.rows]
@@ -91,12 +86,12 @@ def skill_picture(table: SkillTable) -> bytes:
         left.get_yticklabels()[0].set_fontweight("bold")
         right.set_yticks([])
         head = 1 - 0.45 / height
-        sheet.figure.text(0.17, head, "Rank IC", fontsize=9.5, color=INK, va="center")
-        sheet.figure.text(0.60, head, "Hit rate", fontsize=9.5, color=INK, va="center")
+        paper.figure.text(0.17, head, "Rank IC", fontsize=9.5, color=LIGHT.ink, va="center")
+        paper.figure.text(0.60, head, "Hit rate", fontsize=9.5, color=LIGHT.ink, va="center")
         span = f"{table.model.weeks} held-out weeks, {table.first_week} to {table.last_week}"
         told = f"{span}; bars: ±{BARS} standard errors"
-        sheet.figure.text(0.02, 1 - 0.2 / height, told, fontsize=8.5, color=QUIET, va="center")
-    return sheet.png
+        paper.figure.text(0.02, 1 - 0.2 / height, told, fontsize=8.5, color=LIGHT.quiet, va="center")
+    return paper.png
 
 
 def ic_over_time(monday: np.ndarray, ic: np.ndarray) -> bytes:
@@ -114,71 +109,19 @@ def ic_over_time(monday: np.ndarray, ic: np.ndarray) -> bytes:
     days, total = monday[order].astype("datetime64[D]"), np.cumsum(ic[order])
     band = BARS * ic.std(ddof=1) * np.sqrt(np.arange(1, len(ic) + 1))
     mean, error = ic.mean(), ic.std(ddof=1) / np.sqrt(len(ic))
-    with _sheet(2.9) as sheet:
-        axes = _axes(sheet.figure, (0.07, 0.12, 0.87, 0.72))
+    with sheet(2.9) as paper:
+        axes = axes_on(paper.figure, (0.07, 0.12, 0.87, 0.72))
         xs = days.astype(np.int64)
-        axes.fill_between(xs, -band, band, color=FAINT, alpha=0.55, linewidth=0, label=f"luck: ±{BARS} standard errors")
-        axes.axhline(0.0, color=INK, linewidth=0.9, linestyle=DOTTED, zorder=1)
+        axes.fill_between(
+            xs, -band, band, color=LIGHT.faint, alpha=0.55, linewidth=0, label=f"luck: ±{BARS} standard errors"
+        )
+        axes.axhline(0.0, color=LIGHT.ink, linewidth=0.9, linestyle=DOTTED, zorder=1)
         axes.plot(xs, total, color=BLUE, linewidth=1.8, solid_capstyle="round", zorder=3, label="rank IC, added up")
         head = f"Rank IC {mean:+.3f} ± {error:.3f} a week (± one standard error), {len(ic)} weeks"
-        sheet.figure.text(0.07, 0.94, head, fontsize=9.5, color=INK, va="center")
-        _legend(axes)
-        _dates(axes, days)
-    return sheet.png
-
-
-@contextmanager
-def _sheet(height: float) -> Iterator[_Sheet]:
-    """An empty figure in the house's style; when the block ends, its bytes."""
-    import matplotlib.style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with matplotlib.style.context("default"):
-        sheet = _Sheet(Figure(figsize=(WIDTH, height), dpi=DPI, facecolor=PAPER))
-        yield sheet
-        canvas = FigureCanvasAgg(sheet.figure)
-        canvas.draw()
-        sheet.png = _small_png(np.asarray(canvas.buffer_rgba()))
-
-
-def _small_png(pixels: np.ndarray) -> bytes:
-    """Pixels as a PNG of few colours: a third of the size, and nothing in it tells when or with what it was made."""
-    from PIL import Image
-
-    buffer = BytesIO()
-    flat = Image.fromarray(pixels).convert("RGB")
-    flat.quantize(PALETTE, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def _axes(figure: "Figure", place: tuple[float, float, float, float]) -> "Axes":
-    """Faint rules and nothing else."""
-    from matplotlib.ticker import MaxNLocator
-
-    axes = figure.add_axes(place, facecolor=PAPER)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.tick_params(colors=INK, labelsize=8.5, length=0, pad=4)
-    axes.grid(axis="y", color=FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in axes.spines.values():
-        side.set_visible(False)
-    return axes
-
-
-def _legend(axes: "Axes") -> None:
-    """One row above the picture."""
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(-0.012, 0.99),
-        ncols=4,
-        frameon=False,
-        fontsize=8.5,
-        labelcolor=INK,
-        handlelength=1.6,
-        columnspacing=1.6,
-        handletextpad=0.5,
-    )
+        paper.figure.text(0.07, 0.94, head, fontsize=9.5, color=LIGHT.ink, va="center")
+        legend_above(axes)
+        days_below(axes, days)
+    return paper.png
 
 
 def _whole_epochs(axes: "Axes", epochs: Sequence[int]) -> None:
@@ -186,14 +129,7 @@ def _whole_epochs(axes: "Axes", epochs: Sequence[int]) -> None:
 
     axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
-    axes.set_xlabel("epoch", fontsize=8.5, color=INK, labelpad=2)
-
-
-def _dates(axes: "Axes", days: np.ndarray) -> None:
-    """At most six dates, evenly spread over the weeks."""
-    ticks = days[np.unique(np.linspace(0, len(days) - 1, min(6, len(days))).round().astype(int))]
-    axes.set_xticks(ticks.astype(np.int64).tolist(), [str(day) for day in ticks])
-    axes.set_xlim(int(days[0].astype(np.int64)), int(days[-1].astype(np.int64)))
+    axes.set_xlabel("epoch", fontsize=8.5, color=LIGHT.ink, labelpad=2)
 
 
 def _dots(axes: "Axes", figures: Sequence[tuple[float | None, float | None]], nothing: float, written: str) -> None:
@@ -202,23 +138,17 @@ def _dots(axes: "Axes", figures: Sequence[tuple[float | None, float | None]], no
 
     known = [(value, error) for value, error in figures if value is not None and error is not None]
     reach = max((abs(value - nothing) + BARS * error for value, error in known), default=0.0) or 0.01
-    axes.axvline(nothing, color=INK, linewidth=0.9, linestyle=DOTTED, zorder=1)
+    axes.axvline(nothing, color=LIGHT.ink, linewidth=0.9, linestyle=DOTTED, zorder=1)
     for place, (value, error) in enumerate(figures):
-        colour = BLUE if place == 0 else QUIET
+        colour = BLUE if place == 0 else LIGHT.quiet
         if value is None or error is None:
-            _write(axes, "n/a", nothing, place)
+            write(axes, "n/a", nothing, place)
             continue
         axes.plot([value - BARS * error, value + BARS * error], [place, place], color=colour, linewidth=2.0, zorder=3)
         axes.plot([value], [place], "o", color=colour, markersize=6, zorder=4)
-        _write(axes, written.format(value).replace("-", MINUS), value, place - 0.3)
+        write(axes, written.format(value).replace("-", MINUS), value, place - 0.3)
     axes.set_xlim(nothing - 1.1 * reach, nothing + 1.1 * reach)
     axes.set_ylim(len(figures) - 0.5, -0.7)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter("{x:.0%}" if "%" in written else "{x:.2f}")
     axes.grid(visible=False, axis="y")
-
-
-def _write(axes: "Axes", words: str, x: float, y: float) -> None:
-    """On the paper's colour, so that no line runs through it."""
-    paper = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
-    axes.text(x, y, words, ha="center", va="center", fontsize=8, color=INK, bbox=paper, zorder=2)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from learnfinance_dagster.calendar import mondays_between, week_of
+from learnfinance_dagster.fingerprints import fingerprint
 from learnfinance_dagster.forecasting.card import Card, card_of, plain
 from learnfinance_dagster.forecasting.forecaster import (
     METADATA,
@@ -18,10 +19,10 @@ from learnfinance_dagster.forecasting.forecaster import (
     TrainingOrder,
 )
 from learnfinance_dagster.forecasting.panel import Panel
-from learnfinance_dagster.forecasting.versions import code_hash, data_hash, fingerprint
+from learnfinance_dagster.forecasting.versions import code_hash, data_hash
 from learnfinance_dagster.forecasting.windows import Split, split_by_date, windows_at
 from learnfinance_dagster.parameters import ForecastParameters
-from learnfinance_dagster.ports import Checkpoints, ModelFiles, ModelStore
+from learnfinance_dagster.ports import Checkpoints, ModelFiles, ModelStore, TrialRegister
 from learnfinance_dagster.symbols import is_index
 from learnfinance_dagster.values import Week
 
@@ -43,6 +44,8 @@ class Workshop:
     """Where versions are made and kept."""
 
     store: ModelStore
+    register: TrialRegister
+    """Every training is recorded there before its version is stored."""
     checkpoints: Checkpoints
     software: Mapping[str, str]
     """Commit and library versions, for the card."""
@@ -121,6 +124,18 @@ class Recipe:
                 "start": self.start_fingerprint,
                 "data": self.material.hash,
                 "code": code_hash(),
+            }
+        )
+
+    @property
+    def config_hash(self) -> str:
+        """Of what a person chose: all of the training but its data, its code and its seed."""
+        return fingerprint(
+            {
+                "configuration": plain(self.configuration),
+                "splitting": self.splitting,
+                "margin": self.parameters.promotion_margin,
+                "start": self.start_fingerprint,
             }
         )
 

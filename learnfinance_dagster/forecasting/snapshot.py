@@ -10,8 +10,11 @@ from learnfinance_dagster.forecasting.card import card_of
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.forecasting.panel import Panel
 from learnfinance_dagster.forecasting.recipe import Material, Recipe, Workshop
+from learnfinance_dagster.forecasting.trials import trial_of
 from learnfinance_dagster.forecasting.versions import snapshot_name
 from learnfinance_dagster.parameters import ForecastParameters
+from learnfinance_dagster.ports import TrialKind
+from learnfinance_dagster.trials import record
 
 
 def make_snapshot(  # noqa: PLR0913 - what a version depends on
@@ -40,6 +43,7 @@ def make_snapshot(  # noqa: PLR0913 - what a version depends on
     recipe = recipe.warm(snapshot_name(date(year_end.year - 1, 12, 31)), store)
     trained = recipe.train(name, workshop)
     card = recipe.card(name, year_end, trained, workshop)
+    record(trial_of(card, TrialKind.SNAPSHOT, recipe.config_hash), workshop.register)
     store.write(forecaster.name, name, recipe.files(trained, card), replace=force)
     return Made(card, is_cached=False)
 

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.forecasting.checkpoint import Standing, read_standing, write_standing
 from learnfinance_dagster.forecasting.forecaster import EpochLosses, Progress, TrainingOrder
-from learnfinance_dagster.forecasting.machine import keep_memory, one_thread
+from learnfinance_dagster.machine import keep_memory, one_thread
 
 
 class Lesson(Protocol):

@@ -15,8 +15,9 @@ from learnfinance_dagster.forecasting.forecaster import CONFIG, SCALER, EpochLos
 from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV, Panel
 from learnfinance_dagster.forecasting.scaler import Scaler
 from learnfinance_dagster.forecasting.training import Fitted
-from learnfinance_dagster.forecasting.version_files import document, fill, scaler_in, tensors, version_files
+from learnfinance_dagster.forecasting.version_files import scaler_in, version_files
 from learnfinance_dagster.forecasting.windows import HORIZON, Split, Windows
+from learnfinance_dagster.model_files import document, fill, tensors
 from learnfinance_dagster.ports import Checkpoints, ModelFiles
 
 INDEX = "index"

@@ -17,6 +17,7 @@ from learnfinance_dagster.parameters import (
     AllocationParameters,
     ForecastParameters,
     OrderParameters,
+    PolicyParameters,
     SignalParameters,
     UniverseParameters,
 )
@@ -32,6 +33,7 @@ from learnfinance_dagster.ports import (
     NewsAnswer,
     NewsSource,
     SentimentModel,
+    TrialRegister,
 )
 from learnfinance_dagster.schemas.artifacts import FRAMES, HISTORY
 from learnfinance_dagster.trading.desk import Desk
@@ -106,11 +108,21 @@ class ModelsDoor(Protocol):
         ...
 
 
+class TrialsDoor(Protocol):
+    """Opens the register of what was tried."""
+
+    def open(self) -> TrialRegister:
+        """The register, its schema brought up to date."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
     """Where models are trained and kept."""
 
     models: ModelsDoor
+    """Stores no version without a trial."""
+    register: TrialsDoor
     checkpoints: Checkpoints
     software: Callable[[], Mapping[str, str]]
     """Commit of this code and versions of the libraries that decide what a training gives."""
@@ -179,6 +191,7 @@ class Parameters:
     orders: OrderParameters
     signals: SignalParameters
     forecasting: ForecastParameters
+    policies: PolicyParameters
     costs: CostModel
     initial_cash: Decimal
     seed: int

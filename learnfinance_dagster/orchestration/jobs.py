@@ -1,4 +1,4 @@
-"""The jobs over the assets, and the schedules of the one that trades and of the one that fills gaps."""
+"""The jobs over the assets."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,21 +6,36 @@ from typing import Any
 import dagster as dg
 
 from learnfinance_dagster.orchestration.handles import LIVE_JOB, RESEARCH_JOB
-from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.schemas.artifacts import HISTORY
 
 IN_PROCESS = dg.in_process_executor
+POLICY_EVIDENCE = (
+    "daily_bars",
+    "halal_universe",
+    "screened_universe",
+    "news_articles",
+    "news_coverage",
+    "news_sentiment",
+    "filings",
+    "fundamentals",
+    "state_features",
+    "hrp_weights",
+    "walk_forward_forecasts",
+)
+"""What `policy_history` is made of: nothing of it trades or mails."""
 
 
-def jobs_of(enabled: Sequence[str], registered: Sequence[str]) -> dict[str, Any]:
+def jobs_of(enabled: Sequence[str], registered: Sequence[str], learned: Sequence[str]) -> dict[str, Any]:
     """Every job, by name.
 
     Args:
         enabled: forecasters of the Monday graph.
         registered: all that there are; the forecasts of the others are made on demand.
+        learned: names of the allocators with a policy.
     """
     every = dg.AssetSelection.all()
-    weekly = every - dg.AssetSelection.groups("training", "snapshots")
+    later = dg.AssetSelection.assets(*(f"{name}_reward" for name in learned))  # when the week is over
+    weekly = every - dg.AssetSelection.groups("training", "snapshots") - later
     idle = dg.AssetSelection.assets(*(f"{name}_forecast" for name in registered if name not in enabled))
     jobs = [
         dg.define_asset_job(
@@ -69,27 +84,14 @@ def jobs_of(enabled: Sequence[str], registered: Sequence[str]) -> dict[str, Any]
             executor_def=IN_PROCESS,
             description="Forecasts of the past, each by the snapshot of the year before. Many weeks go in one run.",
         ),
+        dg.define_asset_job(
+            "history",
+            selection=dg.AssetSelection.assets(*POLICY_EVIDENCE),
+            executor_def=IN_PROCESS,
+            description=(
+                "Past Mondays as a decision saw them: what policies learn from (`policy_history`). Launch it for a"
+                " range of weeks, which go in one run. It trades nothing and mails nothing."
+            ),
+        ),
     ]
     return {job.name: job for job in jobs}
-
-
-def monday_schedule(monday: Any, status: dg.DefaultScheduleStatus) -> Any:  # Dagster keeps this type to itself
-    """Every Monday 18:00 in Kolkata, for that same Monday."""
-    return dg.build_schedule_from_partitioned_job(
-        monday,
-        name="monday",
-        default_status=status,
-        description=f"Monday 18:00 Asia/Kolkata; runs '{LIVE_JOB}' for that Monday ({WEEKLY.get_cron_schedule()}).",
-    )
-
-
-def history_schedule(fill_sentiment_gaps: Any, status: dg.DefaultScheduleStatus) -> Any:  # as above
-    """Every Tuesday 03:00 in Kolkata, for the Monday before: by then sources have settled what was published."""
-    return dg.build_schedule_from_partitioned_job(
-        fill_sentiment_gaps,
-        name="sentiment_history",
-        default_status=status,
-        day_of_week=2,
-        hour_of_day=3,
-        description="Tuesday 03:00 Asia/Kolkata; completes the week's daily sentiment.",
-    )

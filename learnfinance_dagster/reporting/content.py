@@ -5,10 +5,12 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+from learnfinance_dagster.evaluation.drift import DriftReport
 from learnfinance_dagster.evaluation.metrics import max_drawdown
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.reporting.evidence import EvidenceSummary
 from learnfinance_dagster.reporting.forecasts import ForecastSummary
+from learnfinance_dagster.reporting.policies import PolicyLine, drift_caveats
 from learnfinance_dagster.values import (
     EquityMark,
     FillReport,
@@ -108,6 +110,10 @@ class WeeklyReport:
     """What the reader should know before trusting the numbers, e.g. stale holdings."""
     provenance: tuple[tuple[str, str], ...]
     """Label and value."""
+    policies: tuple[PolicyLine, ...] = ()
+    """Of the learned allocators; none: the report is silent about them."""
+    drift: DriftReport | None = None
+    """None: nobody looked."""
 
     @property
     def is_closed_week(self) -> bool:
@@ -130,6 +136,12 @@ class WeeklyReport:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """The report's warnings, those of the evidence and of the forecasts, and the market's own, each once."""
-        every = (*self.warnings, *self.evidence.caveats, *self.forecasts.caveats, *self.market.caveats)
+        """The report's warnings, those of drift, of the evidence, of the forecasts and of the market, each once."""
+        every = (
+            *self.warnings,
+            *drift_caveats(self.drift),
+            *self.evidence.caveats,
+            *self.forecasts.caveats,
+            *self.market.caveats,
+        )
         return tuple(dict.fromkeys(every))

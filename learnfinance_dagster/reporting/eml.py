@@ -1,12 +1,15 @@
-"""The report as a mail: text and HTML alternatives, pictures inside, the same bytes for the same report."""
+"""Letters as mails: text and HTML alternatives, pictures inside, the same bytes for the same letter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import sha256
 
 from learnfinance_dagster.errors import ConfigurationError
+from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.reporting.html import picture, render_markup
 from learnfinance_dagster.reporting.text import render_text
@@ -16,11 +19,47 @@ DOMAIN = "learnfinance.invalid"
 """Reserved by RFC 2606: these names belong to nobody and resolve nowhere."""
 
 
-def render_eml(report: WeeklyReport, sender: str, recipients: Sequence[str]) -> bytes:
-    """A complete message: multipart/alternative of text and (HTML with its pictures), CRLF line ends.
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a mail is made of, whatever it tells."""
 
-    The date is the decision time and every identifier follows from the run and the market, so a second rendering
-    is the same mail, and a mail program that receives it twice can tell.
+    subject: str
+    sent: datetime
+    run: str
+    """What it reports on, e.g. `paper:2025-12-29`: with the market, its identity."""
+    market: MarketInfo
+    text: str
+    markup: Callable[[Mapping[str, str]], str]
+    """HTML with the given addresses of pictures, by name."""
+    name: str
+    """Of its picture; one light picture, since mail programs rarely choose between two."""
+    picture: bytes | None
+
+
+def render_eml(report: WeeklyReport, sender: str, recipients: Sequence[str]) -> bytes:
+    """The weekly report as a complete message, dated at the decision.
+
+    Raises:
+        ConfigurationError: no recipient, or an address that would break the header.
+    """
+    letter = Letter(
+        subject=subject(report),
+        sent=report.week.as_of,
+        run=report.week.run_id,
+        market=report.market,
+        text=render_text(report),
+        markup=lambda sources: render_markup(report, sources),
+        name="equity",
+        picture=picture(report),
+    )
+    return mailed(letter, sender, recipients)
+
+
+def mailed(letter: Letter, sender: str, recipients: Sequence[str]) -> bytes:
+    """A complete message: multipart/alternative of text and (HTML with its picture), CRLF line ends.
+
+    Date and identifiers follow from the letter, so a second rendering is the same mail, and a mail program that
+    receives it twice can tell.
 
     Raises:
         ConfigurationError: no recipient, or an address that would break the header.
@@ -29,34 +68,39 @@ def render_eml(report: WeeklyReport, sender: str, recipients: Sequence[str]) -> 
     if not recipients or any(not address.strip() or not address.isprintable() for address in addresses):
         msg = f"a report needs a sender and at least one recipient on one line each, got {addresses!r}"
         raise ConfigurationError(msg)
-    identity = _identity(report)
+    identity = _identity(letter)
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = subject(report)
+    message["Subject"] = letter.subject
     message["From"] = sender
     message["To"] = ", ".join(recipients)
-    message["Date"] = format_datetime(report.week.as_of)
+    message["Date"] = format_datetime(letter.sent)
     message["Message-ID"] = f"<{identity}@{DOMAIN}>"
-    message.set_content(render_text(report), cte="quoted-printable")
-    _add_letter(message, report, identity)
+    message.set_content(letter.text, cte="quoted-printable")
+    _add_page(message, letter, identity)
     _fix_boundaries(message, identity)
     return message.as_bytes()
 
 
-def _add_letter(message: EmailMessage, report: WeeklyReport, identity: str) -> None:
-    """Add the HTML alternative; one light picture, since mail programs rarely choose between two."""
-    png = picture(report)
-    content_id = f"equity.{identity}@{DOMAIN}"
-    html = render_markup(report, {"equity": f"cid:{content_id}"} if png else {})
+def _add_page(message: EmailMessage, letter: Letter, identity: str) -> None:
+    content_id = f"{letter.name}.{identity}@{DOMAIN}"
+    html = letter.markup({letter.name: f"cid:{content_id}"} if letter.picture else {})
     message.add_alternative(html, subtype="html", cte="quoted-printable")
-    letter = message.get_payload(1)
-    if png and isinstance(letter, MIMEPart):
-        letter.add_related(png, "image", "png", cid=f"<{content_id}>", filename="equity.png", disposition="inline")
+    page = message.get_payload(1)
+    if letter.picture and isinstance(page, MIMEPart):
+        page.add_related(
+            letter.picture,
+            "image",
+            "png",
+            cid=f"<{content_id}>",
+            filename=f"{letter.name}.png",
+            disposition="inline",
+        )
 
 
-def _identity(report: WeeklyReport) -> str:
+def _identity(letter: Letter) -> str:
     """The run, and the market by its hash, e.g. `paper.2025-12-29.1f0c9a3e`: short, since long ones get folded."""
-    market = sha256(report.market.name.encode()).hexdigest()[:8]
-    return f"{report.week.run_id.replace(':', '.')}.{market}"
+    market = sha256(letter.market.name.encode()).hexdigest()[:8]
+    return f"{letter.run.replace(':', '.')}.{market}"
 
 
 def _fix_boundaries(message: EmailMessage, identity: str) -> None:

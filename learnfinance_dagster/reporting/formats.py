@@ -15,6 +15,8 @@ HAIR = 1e-9
 """Weights below this are rounding."""
 LARGE, ENORMOUS = 100, 100_000
 """From these on a number loses its decimals, or all digits but one, where the column is narrow."""
+LONGEST_LINE, LONGEST_NAME, LONGEST_TICKER = 300, 24, 9
+"""Characters of a foreign sentence and of a foreign symbol in a letter; the last where a phone has no room."""
 MODES = {Mode.LIVE: "live", Mode.DRY_RUN: "dry run"}
 
 

@@ -3,39 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from io import BytesIO
 from typing import TYPE_CHECKING
 
+from learnfinance_dagster.evaluation.pictures import COLOURS, DOTTED, LIGHT, Theme, axes_on, sheet
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.reporting.formats import month, plain, short_day, shortened, signed_percent, usd
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""Okabe and Ito (2008): told apart with any kind of colour vision."""
-LABEL_GAP = 0.1
-"""Least distance between two names, as a share of the picture's height."""
-PALETTE = 128
-"""Colours in the picture, the shades of smooth edges included."""
+WIDTH, DPI = 4.8, 225
+"""Inches and pixels an inch: 1080 pixels, and words that can still be read on a phone."""
+BASE, NAME, FEW = 2.5, 0.17, 3
+"""Inches of height: with few lines, and for each line more."""
+LABEL_GAP = 0.21
+"""Least distance between two names, in inches."""
 MOST_DATES = 5
 LONG = 300
 """From this many days on, dates are told by month and year."""
-
-
-@dataclass(frozen=True, slots=True)
-class Theme:
-    """Colours of everything but the lines."""
-
-    paper: str
-    ink: str
-    faint: str
-
-
-LIGHT = Theme(paper="#fdfdfe", ink="#3c4650", faint="#d5dae0")
-DARK = Theme(paper="#1d2125", ink="#c3cad1", faint="#3d444c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,41 +53,26 @@ def curves(report: WeeklyReport) -> tuple[Curve, ...]:
 
 
 def equity_curve(lines: Sequence[Curve], start: float, theme: Theme = LIGHT) -> bytes:
-    """Draw the curves and a dotted line at `start` USD; PNG of 1080 by 540 pixels, shown at half that or less."""
-    import matplotlib.style
-    import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """Draw the curves and a dotted line at `start` USD; shown at half its pixels or less.
 
-    with matplotlib.style.context("default"):
-        figure = Figure(figsize=(5.4, 2.7), dpi=200, facecolor=theme.paper)
-        axes = figure.add_axes((0.125, 0.11, 0.555, 0.86), facecolor=theme.paper)
-        axes.axhline(start, color=theme.ink, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
+    The more lines, the taller, so that their names stay apart.
+    """
+    height = BASE + NAME * max(0, len(lines) - FEW)
+    with sheet(height, theme, width=WIDTH, dpi=DPI) as paper:
+        tall = height - 0.38
+        axes = axes_on(paper.figure, (0.135, 0.3 / height, 0.505, tall / height), theme)
+        axes.axhline(start, color=theme.ink, linewidth=0.9, linestyle=DOTTED, zorder=1)
         for line in lines:
             xs = [day.toordinal() for day in line.days]
             axes.plot(xs, line.navs, color=line.colour, linewidth=2.0, solid_capstyle="round", zorder=3)
             axes.plot(xs[-1:], line.navs[-1:], "o", color=line.colour, markersize=4.5, zorder=4)
-        _dress(axes, lines, start, theme)
-        _name_ends(axes, lines, start, theme)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-    return _small_png(np.asarray(canvas.buffer_rgba()))
+        _dress(axes, lines, start)
+        _name_ends(axes, lines, start, theme, LABEL_GAP / tall)
+    return paper.png
 
 
-def _small_png(pixels: "NDArray[np.uint8]") -> bytes:
-    """Pixels as a PNG of few colours: a third of the size, and nothing in it tells when or with what it was made."""
-    from PIL import Image
-
-    buffer = BytesIO()
-    flat = Image.fromarray(pixels).convert("RGB")
-    flat.quantize(PALETTE, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def _dress(axes: "Axes", lines: Sequence[Curve], start: float, theme: Theme) -> None:
-    """Few dates, few amounts, faint rules and nothing else."""
-    from matplotlib.ticker import MaxNLocator
-
+def _dress(axes: "Axes", lines: Sequence[Curve], start: float) -> None:
+    """Few dates and few amounts."""
     days = sorted({day for line in lines for day in line.days})
     ticks = _spaced(days, (days[-1] - days[0]) / MOST_DATES)
     name = month if (days[-1] - days[0]).days > LONG else short_day
@@ -110,13 +80,8 @@ def _dress(axes: "Axes", lines: Sequence[Curve], start: float, theme: Theme) -> 
     low, high = min(start, *(min(line.navs) for line in lines)), max(start, *(max(line.navs) for line in lines))
     margin = 0.08 * (high - low) or 0.01 * start
     axes.set_ylim(low - margin, high + margin)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(lambda value, _: usd(value))
-    axes.tick_params(colors=theme.ink, labelsize=8, length=0, pad=4)
-    axes.grid(axis="y", color=theme.faint, linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.tick_params(labelsize=8)
 
 
 def _spaced(days: Sequence[date], gap: timedelta) -> list[date]:
@@ -128,7 +93,7 @@ def _spaced(days: Sequence[date], gap: timedelta) -> list[date]:
     return kept[::-1]
 
 
-def _name_ends(axes: "Axes", lines: Sequence[Curve], start: float, theme: Theme) -> None:
+def _name_ends(axes: "Axes", lines: Sequence[Curve], start: float, theme: Theme, gap: float) -> None:
     """Write each name beside its line's end, so that nobody has to look colours up in a legend."""
     low, high = axes.get_ylim()
     ends = [
@@ -145,7 +110,7 @@ def _name_ends(axes: "Axes", lines: Sequence[Curve], start: float, theme: Theme)
     axes.set_xlim(first_day, last_day + 0.01 * (last_day - first_day))
     ends.append((start, last_day, f"start {usd(start)}", theme.faint))
     ends.sort()
-    heights = spread([(value - low) / (high - low) for value, *_ in ends], LABEL_GAP)
+    heights = spread([(value - low) / (high - low) for value, *_ in ends], gap)
     for (value, at, label, tint), height in zip(ends, heights, strict=True):
         axes.annotate(
             label,
@@ -157,7 +122,14 @@ def _name_ends(axes: "Axes", lines: Sequence[Curve], start: float, theme: Theme)
             color=theme.ink,
             parse_math=False,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": tint, "linewidth": 0.9, "shrinkA": 1, "shrinkB": 3},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": tint,
+                "linewidth": 0.9,
+                "shrinkA": 1,
+                "shrinkB": 3,
+                "relpos": (0, 0.5),
+            },
         )
 
 

@@ -26,18 +26,20 @@ from learnfinance_dagster.reporting.formats import (
     signed_percent,
     usd,
 )
+from learnfinance_dagster.reporting.policy_text import policy_text
 from learnfinance_dagster.reporting.weights import weight_table
 
 
 def render_text(report: WeeklyReport) -> str:
     """Everything that the letter says, with every order, in 78 columns where words allow."""
     parts = [
-        paragraphs(wording.first_line(report)),
+        paragraphs(wording.first_line(report.market)),
         paragraphs(wording.title(report), *wording.timing(report), wording.headline(report)),
         bullets("Something is missing", (f"{name}: {reason}" for name, reason in report.troubles)),
         bullets("Read with care", report.caveats),
         f"AT A GLANCE\n{comparison_table(report)}",
         _weights(report),
+        policy_text(report),
         evidence_text(report),
         halal_text(report),
         forecast_text(report),
@@ -51,7 +53,7 @@ def render_text(report: WeeklyReport) -> str:
 
 def comparison_table(report: WeeklyReport) -> str:
     """The accounts side by side: one line each, for a terminal."""
-    header = ("account", "mode", "NAV", "week", "since start", "drawdown", "cash", "turnover", "orders")
+    header = ("account", "mode", "NAV", "week", "total", "drawdown", "cash", "traded", "filled")
     rows = [_comparison_row(report, section) for section in report.accounts]
     spans = dict.fromkeys(f"week: {wording.span(section)}" for section in report.accounts if wording.span(section))
     return "\n".join([table(header, rows, left={0, 1, 8}), *spans])
@@ -68,7 +70,7 @@ def _comparison_row(report: WeeklyReport, section: AccountSection) -> tuple[str,
         percent(section.drawdown(report.initial_cash)),
         percent(section.cash_share, 1),
         percent(section.plan.turnover, 1),
-        f"{numbers.filled}/{numbers.sent} filled" if numbers.sent else f"{numbers.planned or 'none'} planned",
+        f"{numbers.filled}/{numbers.sent}" if numbers.sent else f"{numbers.planned or 'none'} planned",
     )
 
 

@@ -1,11 +1,14 @@
 """The sentences of a report, so that the letter, its plain twin and its subject say the same."""
 
+from collections.abc import Iterable
+
 from learnfinance_dagster.calendar import CLOSED
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.reporting.content import AccountSection, WeeklyReport
 from learnfinance_dagster.reporting.fates import Fate, Tally
 from learnfinance_dagster.reporting.forecast_rows import origins
 from learnfinance_dagster.reporting.formats import (
+    LONGEST_NAME,
     MODES,
     count,
     day,
@@ -26,8 +29,6 @@ NO_CURVE = (
     "The equity curve starts once an account has two marks; there is one at the open of each week's first session."
 )
 MANY_WEEKS = 52
-LONGEST_LINE, LONGEST_NAME, LONGEST_TICKER = 300, 24, 9
-"""Characters of a foreign sentence and of a foreign symbol in the letter; the last where a phone has no room."""
 SUBJECT_ACCOUNTS = 3
 FOLDER = "market directory "
 """How a market's name begins when nobody gave it one; the folder's follows."""
@@ -64,11 +65,11 @@ def ranked_by_week(report: WeeklyReport) -> list[tuple[AccountSection, float]]:
     return sorted(known, key=lambda pair: -pair[1])
 
 
-def first_line(report: WeeklyReport) -> str:
+def first_line(market: MarketInfo) -> str:
     """Where the numbers come from, before anything else."""
-    if report.market.is_practice:
+    if market.is_practice:
         return "Practice market: invented prices, nothing here happened"
-    return f"Market: {market_name(report.market)}"
+    return f"Market: {market_name(market)}"
 
 
 def market_name(market: MarketInfo) -> str:
@@ -126,6 +127,12 @@ def _long_run(report: WeeklyReport) -> str:
     return sentence
 
 
+def common_span(report: WeeklyReport) -> str:
+    """The opens between which every account earned its week's return; empty where they differ or one has none."""
+    spans = {span(section) if section.week_return is not None else "" for section in report.accounts}
+    return spans.pop() if len(spans) == 1 else ""
+
+
 def span(section: AccountSection) -> str:
     """The opens between which the newest return was earned; where no week lies between them, also that return."""
     if len(section.marks) < 2:  # noqa: PLR2004 - a span needs two ends
@@ -171,6 +178,11 @@ def shares(fate: Fate) -> str:
 def candidate(change: NotSent) -> str:
     """E.g. `AAPL (buy $320)`."""
     return f"{shortened(plain(change.symbol), LONGEST_NAME)} ({change.side} {usd(change.notional)})"
+
+
+def candidates(changes: Iterable[NotSent]) -> list[str]:
+    """Each of them."""
+    return [candidate(change) for change in changes]
 
 
 def curve_text(report: WeeklyReport) -> str:

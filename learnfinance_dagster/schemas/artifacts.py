@@ -5,6 +5,7 @@ from pandera.typing import Series
 
 from learnfinance_dagster.schemas.forecasts import Forecast, WalkForward
 from learnfinance_dagster.schemas.frame import ArtifactFrame
+from learnfinance_dagster.schemas.policies import PolicyHistory
 from learnfinance_dagster.schemas.signals import (
     DailySentiment,
     Filings,
@@ -78,8 +79,9 @@ FRAMES: dict[str, type[ArtifactFrame]] = {
     "patchtst_forecast": Forecast,
     "transfer_lstm_forecast": Forecast,
     "walk_forward_forecasts": WalkForward,
+    "policy_history": PolicyHistory,
 }
 """Asset → what it stores."""
 
-HISTORY = frozenset({"daily_sentiment", "sentiment_gaps", "walk_forward_forecasts"})
+HISTORY = frozenset({"daily_sentiment", "sentiment_gaps", "walk_forward_forecasts", "policy_history"})
 """Frames that no decision reads: they may be completed later, also for weeks that were traded."""

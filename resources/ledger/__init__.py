@@ -1,6 +1,6 @@
-"""The ledger port on a SQL database: SQLite beside the artifacts, or Postgres by URL."""
+"""The ledger port on a SQL database: SQLite beside the artifacts, or Postgres by URL. The trial register is in it."""
 
-from learnfinance_dagster.ports import Ledger
+from learnfinance_dagster.ports import Ledger, TrialRegister
 
 
 def open_ledger(url: str) -> Ledger:
@@ -16,3 +16,10 @@ def open_ledger(url: str) -> Ledger:
     from resources.ledger.sql import SqlLedger
 
     return SqlLedger(url)
+
+
+def open_trials(url: str) -> TrialRegister:
+    """The trial register in the ledger at that URL; see `open_ledger`."""
+    from resources.ledger.trials import SqlTrialRegister
+
+    return SqlTrialRegister(url)

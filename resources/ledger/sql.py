@@ -1,10 +1,10 @@
 """The ledger on SQLAlchemy Core. Every operation is one connection and one transaction."""
 
-from collections.abc import Generator, Iterable
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import date
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from learnfinance_dagster.ledger_rules import (
     Outcome,
@@ -20,11 +20,11 @@ from learnfinance_dagster.ports import Attempt
 from learnfinance_dagster.values import EquityMark, Fill, OrderPlan, OrderRecord, OrderStatus, Portfolio, Position, Week
 from resources.ledger import attempts, outcomes
 from resources.ledger.claims import claims_of
-from resources.ledger.database import WRITES, engine_at
-from resources.ledger.failures import translated
+from resources.ledger.database import engine_at
 from resources.ledger.schema import upgrade
 from resources.ledger.tables import attempts as attempts_table
 from resources.ledger.tables import orders as orders_table
+from resources.ledger.transactions import reading, writing
 
 
 class SqlLedger:
@@ -52,12 +52,12 @@ class SqlLedger:
     def latest_traded(self, account: str) -> date | None:
         """The newest Monday with a recorded attempt."""
         newest = select(func.max(attempts_table.c.monday)).where(attempts_table.c.account == account)
-        with self._reading("latest traded week") as connection:
+        with reading(self.engine, "latest traded week") as connection:
             return connection.scalar(newest)
 
     def latest_attempt(self, account: str, run_id: str) -> Attempt | None:
         """The newest attempt of that week, with its orders' status in plan order."""
-        with self._reading("latest attempt") as connection:
+        with reading(self.engine, "latest attempt") as connection:
             return attempts.latest(connection, account, run_id)
 
     def record_intent(self, portfolio: Portfolio, plan: OrderPlan) -> None:
@@ -68,7 +68,7 @@ class SqlLedger:
             RefusedError: the attempt is recorded with other content, or its turn has not come.
         """
         check_intent(portfolio, plan)
-        with self._writing("record intent") as connection:
+        with writing(self.engine, "record intent") as connection:
             known = attempts.numbered(connection, plan.account, plan.run_id, plan.attempt)
             if known:
                 check_same(plan, same=(known.portfolio, known.plan) == (portfolio, plan))
@@ -86,7 +86,7 @@ class SqlLedger:
         name = record.order.client_order_id
         its_row = (orders_table.c.account == account, orders_table.c.client_order_id == name)
         changes = {"status": record.status.value, "reason": record.reason, "broker_order_id": record.broker_order_id}
-        with self._writing("record order") as connection:
+        with writing(self.engine, "record order") as connection:
             before = connection.scalar(select(orders_table.c.status).where(*its_row))
             if before is None:
                 raise unknown_order(account, name)
@@ -102,36 +102,26 @@ class SqlLedger:
             DataError: they contradict each other or the recorded orders.
         """
         outcome = Outcome(tuple(fills), tuple(positions), mark)
-        with self._writing("record outcome") as connection:
+        with writing(self.engine, "record outcome") as connection:
             check_outcome(account, week, outcome, attempts.order_ids(connection, account, week.run_id))
             outcomes.replace(connection, account, week.run_id, outcome)
 
     def fills(self, account: str, run_id: str) -> tuple[Fill, ...]:
         """Recorded executions of that week."""
-        with self._reading("fills") as connection:
+        with reading(self.engine, "fills") as connection:
             return outcomes.fills(connection, account, run_id)
 
     def positions(self, account: str, run_id: str) -> tuple[Position, ...]:
         """Positions recorded with that week's equity mark."""
-        with self._reading("positions") as connection:
+        with reading(self.engine, "positions") as connection:
             return outcomes.positions(connection, account, run_id)
 
     def held_before(self, monday: date) -> frozenset[str]:
         """Symbols that any account held after its newest recorded week before `monday`."""
-        with self._reading("holdings") as connection:
+        with reading(self.engine, "holdings") as connection:
             return outcomes.held_before(connection, monday)
 
     def marks(self, account: str, until: date) -> tuple[EquityMark, ...]:
         """Equity marks up to and including the week of `until`, oldest first."""
-        with self._reading("equity marks") as connection:
+        with reading(self.engine, "equity marks") as connection:
             return outcomes.marks(connection, account, until)
-
-    @contextmanager
-    def _reading(self, what: str) -> Generator[Connection]:
-        with translated(f"read {what}"), self.engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self, what: str) -> Generator[Connection]:
-        with translated(what), self.engine.execution_options(**{WRITES: True}).begin() as connection:
-            yield connection

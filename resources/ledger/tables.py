@@ -1,13 +1,14 @@
 """The tables of the ledger. Keys begin with the account: an order id is unique only within a broker account.
 
 `attempts` keeps portfolio and plan as documents, so that they can be shown again exactly; `orders` repeats of the plan
-what a person would look for with SQL, and holds what changes: where each order stands.
+what a person would look for with SQL, and holds what changes: where each order stands. `trials` is only ever added to.
 """
 
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Date,
     Dialect,
@@ -139,4 +140,23 @@ positions = Table(
     ForeignKeyConstraint(
         ["account", "run_id"], ["equity_marks.account", "equity_marks.run_id"], name="fk_positions_equity_marks"
     ),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    _number("id"),  # the order in which they were recorded
+    _text("model"),
+    _text("version"),
+    _text("kind"),
+    Column("serves", Date, nullable=False),
+    _text("config_hash"),
+    _text("data_hash"),
+    _text("code_hash"),
+    _text("seeds"),
+    _text("result"),
+    Column("promoted", Boolean, nullable=False),
+    _text("reason"),
+    PrimaryKeyConstraint("id", name="pk_trials"),
+    UniqueConstraint("model", "version", name="uq_trials_version"),
 )

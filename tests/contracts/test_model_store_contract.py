@@ -11,11 +11,13 @@ from hub_server import HubServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory_models import MemoryCheckpoints, MemoryModelStore
+from memory_trials import AllKnowingRegister
 
 from learnfinance_dagster.errors import ConfigurationError, DataError, RefusedError
 from learnfinance_dagster.ports import Checkpoints, ModelStore
 from resources.models.checkpoints import FileCheckpoints
 from resources.models.local import LocalModelStore
+from resources.models.registered import RegisteredModels
 
 FILES = {"weights.safetensors": b"\x00weights\xff", "scaler.json": b"{}", "config.json": b"{}", "metadata.json": b"{}"}
 OTHER = FILES | {"weights.safetensors": b"\x00others\xff"}
@@ -59,7 +61,13 @@ def hub(folder: Path) -> Iterator[Scene]:
         yield Scene(store, damage)
 
 
-MAKERS: list[Callable[[Path], AbstractContextManager[Scene]]] = [memory, local, hub]
+@contextmanager
+def registered(folder: Path) -> Iterator[Scene]:
+    with local(folder) as behind:
+        yield Scene(RegisteredModels(behind.store, AllKnowingRegister()), behind.damage)
+
+
+MAKERS: list[Callable[[Path], AbstractContextManager[Scene]]] = [memory, local, hub, registered]
 
 
 @pytest.fixture(params=MAKERS, ids=lambda make: make.__name__)

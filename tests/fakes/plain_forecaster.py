@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from memory_models import MemoryCheckpoints, MemoryModelStore
+from memory_trials import MemoryTrialRegister
 
 from learnfinance_dagster.calendar import sessions_between
 from learnfinance_dagster.forecasting.forecaster import (
@@ -106,7 +107,8 @@ class WatchedStore(MemoryModelStore):
 
 def a_workshop(**changes) -> Workshop:
     """An empty one."""
-    return replace(Workshop(WatchedStore(), MemoryCheckpoints(), {"commit": "none"}, "cpu"), **changes)
+    usual = Workshop(WatchedStore(), MemoryTrialRegister(), MemoryCheckpoints(), {"commit": "none"}, "cpu")
+    return replace(usual, **changes)
 
 
 def a_forecaster(implementation=None, name="plain", **numbers) -> Forecaster:

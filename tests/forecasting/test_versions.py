@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from learnfinance_dagster.errors import DataError
+from learnfinance_dagster.fingerprints import fingerprint, version_name
 from learnfinance_dagster.forecasting.panel import OHLCV, Panel
 from learnfinance_dagster.forecasting.versions import (
     PACKAGE,
+    SHARED,
     code_hash,
     data_hash,
-    fingerprint,
     newest_before,
     snapshot_name,
-    version_name,
     year_end_before,
 )
 from resources.models.rules import checked_name
@@ -136,6 +136,7 @@ class Windows:
 def package(tmp_path):
     """A small package with what decides what a training gives."""
     files = {"forecasting/windows.py": WINDOWS, "returns.py": "RATE = 1.0\n", "calendar.py": "HOUR = 18\n"}
+    files |= {"machine.py": "CORES = 1\n", "model_files.py": "WEIGHTS = 'weights'\n"}
     (tmp_path / "package" / "forecasting").mkdir(parents=True)
     for name, text in files.items():
         (tmp_path / "package" / name).write_text(text)
@@ -197,14 +198,14 @@ def test_a_new_or_renamed_module_changes_the_version(package):
 def test_in_this_project_code_counts_wherever_a_training_is_decided_and_comments_nowhere(tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(PACKAGE / "forecasting", copy / "forecasting", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("returns.py", "calendar.py"):
+    for name in SHARED:
         shutil.copy(PACKAGE / name, copy / name)
     uncached = code_hash.__wrapped__
     seen = {uncached(copy)}
     for path in copy.rglob("*.py"):
         path.write_text(f"# a comment\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
     assert {uncached(copy)} == seen
-    decisive = ("forecasting/windows.py", "forecasting/training.py", "returns.py", "calendar.py")
+    decisive = ("forecasting/windows.py", "forecasting/training.py", *SHARED)
     for name in decisive:
         with (copy / name).open("a", encoding="utf-8") as module:
             module.write("\nADDED = 1\n")

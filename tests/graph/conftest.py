@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from tiny_forecasts import TINY
+from tiny_forecasts import PLAIN, TINY
 
 from learnfinance_dagster.commands.running import QUIET
 from learnfinance_dagster.definitions import artifact_store, build
@@ -161,6 +161,7 @@ def settings_of(data, market):
         universe=UniverseParameters(top=8, min_dollar_volume=0, min_price=1),
         orders=OrderParameters(dead_band=0),  # so that every Monday has orders
         forecasting=TINY,
+        allocators=PLAIN,
     )
 
 

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 import pytest
+from tiny_forecasts import PLAIN
 
 from learnfinance_dagster.calendar import week_of
 from learnfinance_dagster.commands.leakproof import find_leak
@@ -30,7 +31,7 @@ def frames(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def settings():
-    return Settings(universe=UniverseParameters(top=8, min_dollar_volume=0, min_price=0))
+    return Settings(universe=UniverseParameters(top=8, min_dollar_volume=0, min_price=0), allocators=PLAIN)
 
 
 def test_no_artifact_of_a_monday_changes_when_everything_after_it_is_spoilt(settings, frames):

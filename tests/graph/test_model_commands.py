@@ -12,7 +12,7 @@ import pytest
 from forecast_scene import one_thread
 
 from learnfinance_dagster import __main__ as command_line
-from learnfinance_dagster.definitions import artifact_store, models_door
+from learnfinance_dagster.definitions import artifact_store, models_door, trials_door
 from learnfinance_dagster.forecasting.card import card_of
 from learnfinance_dagster.settings import REPOSITORY, Settings
 
@@ -87,7 +87,13 @@ def empty(terminal):
 
 
 @pytest.fixture(scope="module")
-def trained(empty, terminal):
+def untried(terminal):
+    """What the first look into the register shows."""
+    return terminal("trials"), terminal("trials", "lstm")
+
+
+@pytest.fixture(scope="module")
+def trained(empty, untried, terminal):
     """What was printed when two Mondays were trained for, one after the other."""
     return [terminal("train", EARLIER, "lstm"), terminal("train", LATER, "lstm", "transfer_lstm")]
 
@@ -100,6 +106,10 @@ def versions(trained, terminal):
 
 def test_before_the_first_training_the_list_says_what_to_do(empty):
     assert empty == (0, "no version of lstm was trained yet: make train\n", "")
+
+
+def test_before_the_first_training_the_register_says_what_to_do(untried):
+    assert untried == ((0, "nothing was tried yet: make train\n", ""),) * 2
 
 
 def test_a_training_tells_the_version_the_decision_and_the_skill(trained, versions, terminal):
@@ -150,6 +160,40 @@ def test_the_list_has_a_line_for_each_version_and_a_star_for_the_one_in_use(vers
     assert "in 12 weeks; data up to 2020-05-29" in lines[0]
     assert "data up to 2020-12-24" in lines[1]
     assert lines[-1] == "* in use"
+
+
+def test_the_register_has_a_line_for_every_training_in_the_order_in_which_they_were(versions, terminal):
+    status, out, _ = terminal("trials")
+    header, *lines = out.splitlines()
+    (third,) = terminal.store.versions("transfer_lstm")
+    assert status == 0
+    assert header.split() == [
+        *("model", "version", "kind", "serves", "seeds"),
+        *("config", "data", "code", "result", "promoted", "why"),
+    ]
+    assert [line.split()[:4] for line in lines] == [
+        ["lstm", versions[0], "training", EARLIER],
+        ["lstm", versions[1], "training", LATER],
+        ["transfer_lstm", third, "training", LATER],
+    ]
+    card = card_of(terminal.store.read("lstm", versions[0]))
+    assert f"  {card.data_hash[:8]}  {card.code_hash[:8]}  " in lines[0]
+    assert "mse_to_zero=" in lines[0]
+    assert lines[0].endswith(card.decision.reason)
+    assert len({line.index(card.code_hash[:8]) for line in lines}) == 1, "columns stand below each other"
+
+
+def test_the_register_of_one_model_is_its_own_and_a_name_that_was_never_tried_says_which_were(versions, terminal):
+    lines = terminal("trials", "lstm")[1].splitlines()
+    assert [line.split()[1] for line in lines[1:]] == list(versions)
+    told = "no trial of lsmt was recorded; there are trials of lstm, transfer_lstm\n"
+    assert terminal("trials", "lsmt") == (0, told, "")
+
+
+def test_the_register_knows_every_version_that_was_made(versions, terminal):
+    known = {(trial.model, trial.version) for trial in trials_door(terminal.settings).open().trials()}
+    made = {(name, each) for name in ("lstm", "transfer_lstm") for each in terminal.store.versions(name)}
+    assert known == made
 
 
 def test_rolling_back_is_one_command_and_so_is_the_way_back(versions, terminal):

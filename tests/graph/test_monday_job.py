@@ -5,9 +5,9 @@ import email.policy
 import re
 
 import pytest
+from tiny_forecasts import PLAIN
 
 from assets import stored_values
-from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.definitions import defs
 from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.values import Mode, OrderStatus
@@ -15,7 +15,7 @@ from resources.doors import SqlLedgerDoor
 
 JOB = defs.resolve_job_def("monday")
 ASSETS = sorted(key.path[-1] for key in JOB.asset_layer.selected_asset_keys)
-ACCOUNTS = [allocator.name for allocator in ALLOCATORS]
+ACCOUNTS = list(PLAIN)
 READING = (
     *("news_coverage", "news_sentiment", "filings", "fundamentals", "halal_screen"),
     *("lstm_forecast", "patchtst_forecast"),

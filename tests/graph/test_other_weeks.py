@@ -3,12 +3,12 @@
 from datetime import date, timedelta
 
 import pytest
+from tiny_forecasts import PLAIN
 
 from learnfinance_dagster import calendar
-from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.values import Mode
 
-ACCOUNTS = [allocator.name for allocator in ALLOCATORS]
+ACCOUNTS = list(PLAIN)
 EARLIER = "2021-05-24"
 
 

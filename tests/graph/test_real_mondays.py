@@ -4,12 +4,12 @@ from datetime import date
 from itertools import pairwise
 
 import pytest
+from tiny_forecasts import PLAIN
 
-from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.parameters import OrderParameters, UniverseParameters
 from learnfinance_dagster.values import Mode, OrderStatus
 
-ACCOUNTS = [allocator.name for allocator in ALLOCATORS]
+ACCOUNTS = list(PLAIN)
 FIRST_SESSIONS = {
     "2022-03-14": date(2022, 3, 14),
     "2023-05-29": date(2023, 5, 30),  # Memorial Day

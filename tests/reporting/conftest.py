@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from learnfinance_dagster.calendar import week_of
-from learnfinance_dagster.ports import MarketInfo, PriceBasis
+from learnfinance_dagster.evaluation.drift import DriftFinding, DriftReport, Health
+from learnfinance_dagster.ports import MarketInfo, PriceBasis, TrialKind
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
 from learnfinance_dagster.reporting.evidence import EvidenceSummary, NameEvidence
 from learnfinance_dagster.reporting.forecasts import (
@@ -18,6 +19,7 @@ from learnfinance_dagster.reporting.forecasts import (
     OneForecast,
     SkillLine,
 )
+from learnfinance_dagster.reporting.policies import PolicyLine
 from learnfinance_dagster.values import (
     EquityMark,
     Fill,
@@ -356,10 +358,84 @@ def closed_week():
     return replace(report(quiet), week=week)
 
 
+SIX = ("hrp", "equal_weight", "ppo_lstm", "ppo_patchtst", "sac_lstm", "sac_patchtst")
+NOW, BEFORE = "v2025-12-26-0a1b2c3d4e5f", "v2025-11-28-5d4c3b2a1f0e"
+
+
+def policy(name="ppo_lstm", **changes):
+    """A fine-tune that was promoted, but for the changes."""
+    whole = PolicyLine(
+        name=name,
+        version=NOW,
+        kind=TrialKind.FINE_TUNE,
+        serves=MONDAY,
+        reason=(
+            f"{NOW} is promoted: on 104 weeks its Sharpe is 0.61 above that of {BEFORE} (p = 0.012), and it is not"
+            " worse than equal_weight"
+        ),
+        failure="",
+    )
+    return replace(whole, **changes)
+
+
+def policies():
+    """One policy of every learned allocator; the last account has none."""
+    first = "it is the first version, and not worse than equal_weight on 104 weeks"
+    old = {"version": BEFORE, "kind": TrialKind.TRAINING, "serves": date(2025, 12, 1)}
+    gone = {"version": "", "kind": None, "serves": None, "reason": "", "failure": "no policy was ever promoted"}
+    return (
+        policy("ppo_lstm"),
+        policy("ppo_patchtst", **old, reason=f"{BEFORE} is promoted: {first}"),
+        policy("sac_lstm", **old, reason=f"{BEFORE} is promoted: {first}"),
+        policy("sac_patchtst", **gone),
+    )
+
+
+def finding(model="ppo_lstm", kind="inputs", health=Health.HEALTHY, **changes):
+    """One that is healthy, but for the changes."""
+    told = "all inputs are as in training; furthest from it: net_margin, its mean +0.31 standard deviations off"
+    retrain = health is Health.CRITICAL
+    return replace(DriftFinding(model, NOW, kind, health, told, retrain=retrain, figures={"rows": 60.0}), **changes)
+
+
+BAD_LUCK = (
+    "mean weekly return beyond equal_weight: the newest 4 weeks are below -0.0021, the lower end of its held-out"
+    " interval: -0.0121, -0.0034, -0.0081, -0.0049"
+)
+
+
+def drift():
+    """Findings of every kind."""
+    away = (
+        "1 of 11 inputs is not as in training: gross_margin, its mean +1.31 standard deviations from that of training"
+    )
+    return DriftReport(
+        MONDAY.isoformat(),
+        (
+            finding("ppo_lstm", "skill"),
+            finding("ppo_lstm", "inputs", Health.DEGRADED, told=away),
+            finding("ppo_patchtst", "skill"),
+            finding("ppo_patchtst"),
+            finding("sac_lstm", "skill", Health.CRITICAL, told=BAD_LUCK),
+            finding("sac_lstm"),
+            finding("lstm", "skill"),
+            finding("lstm"),
+            finding("patchtst"),
+        ),
+    )
+
+
 def largest():
     """Six allocators, thirty-five names, sixty orders each, two forecasters."""
-    names = ("hrp", "equal_weight", "ppo_lstm", "ppo_patchtst", "sac_lstm", "sac_patchtst")
-    return report(*(section(name, names=35, orders=60, weeks=60, seed=n) for n, name in enumerate(names)))
+    return report(*(section(name, names=35, orders=60, weeks=60, seed=n) for n, name in enumerate(SIX)))
+
+
+def usual():
+    """What a Monday brings: six allocators, fifteen names each."""
+    names = NAMES[:18]
+    accounts = (section(name, names=15, orders=14, weeks=30, seed=n) for n, name in enumerate(SIX))
+    known = {"evidence": evidence(names), "forecasts": forecasts(names)}
+    return report(*accounts, **known, policies=policies(), drift=drift())
 
 
 def _origin():
@@ -450,3 +526,23 @@ def closed_report():
 @pytest.fixture
 def largest_report():
     return largest()
+
+
+@pytest.fixture
+def crowded_report():
+    return replace(largest(), policies=policies(), drift=drift())
+
+
+@pytest.fixture
+def usual_report():
+    return usual()
+
+
+@pytest.fixture
+def make_policy():
+    return policy
+
+
+@pytest.fixture
+def make_finding():
+    return finding

@@ -4,18 +4,21 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from memory_trials import a_trial
 
 from learnfinance_dagster.calendar import week_of
 from learnfinance_dagster.costs import CostModel
-from learnfinance_dagster.errors import ConfigurationError, DataError
+from learnfinance_dagster.errors import ConfigurationError, DataError, RefusedError
 from learnfinance_dagster.values import Order, OrderStatus, Side
 from resources.doors import (
     DirectoryMarketDoor,
     HubModelsDoor,
     LocalModelsDoor,
     PracticeMarketDoor,
+    RegisteredModelsDoor,
     SimulatedBrokerDoor,
     SqlLedgerDoor,
+    SqlTrialsDoor,
 )
 from resources.practice_market import PracticeSpec
 
@@ -86,6 +89,24 @@ def test_the_ledger_is_made_when_it_is_first_asked_for_and_opened_once(tmp_path)
     assert door.open() is SqlLedgerDoor(door.url).open()
     assert (tmp_path / "ledger.sqlite").exists()
     assert door.open().latest_traded("hrp") is None
+
+
+def test_the_register_is_in_the_ledgers_database_and_opened_once(tmp_path):
+    door = SqlTrialsDoor(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    assert not (tmp_path / "ledger.sqlite").exists()
+    assert door.open() is SqlTrialsDoor(door.url).open()
+    assert door.open().trials() == ()
+    assert SqlLedgerDoor(door.url).open().latest_traded("hrp") is None
+
+
+def test_behind_the_door_of_those_who_train_no_version_is_stored_without_a_trial(tmp_path):
+    trials = SqlTrialsDoor(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    door, trial = RegisteredModelsDoor(LocalModelsDoor(tmp_path / "models"), trials), a_trial()
+    with pytest.raises(RefusedError, match="has no trial in the register"):
+        door.open().write(trial.model, trial.version, {"config.json": b"{}"})
+    trials.open().record(trial)
+    door.open().write(trial.model, trial.version, {"config.json": b"{}"})
+    assert LocalModelsDoor(tmp_path / "models").open().versions(trial.model) == (trial.version,)
 
 
 def order_of(market):

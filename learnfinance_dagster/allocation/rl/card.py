@@ -96,6 +96,11 @@ class PolicyCard:
         """It was put in use when it was made."""
         return self.decision is not None and self.decision.promoted
 
+    @property
+    def replaced(self) -> str:
+        """The version that was in use before it; empty when there was none, or nothing was decided."""
+        return self.decision.current if self.decision else ""
+
     def content(self) -> bytes:
         """As a file of the version."""
         return to_json(self).encode()

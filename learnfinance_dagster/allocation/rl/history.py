@@ -1,6 +1,5 @@
 """Past Mondays as arrays: what a policy could have seen, and what each name's holding week brought."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -34,6 +33,7 @@ class PolicyHistory:
     """(T, K) float64: what HRP would have held, fractions; NaN where it did not run."""
 
     def __len__(self) -> int:
+        """Weeks."""
         return len(self.mondays)
 
     @property
@@ -90,7 +90,7 @@ def history_of(rows: pd.DataFrame, forecaster: str, *, slots: int = 0) -> Policy
     )
 
 
-def _placed(values: np.ndarray, week: np.ndarray, slot: np.ndarray, shape: Sequence[int], empty: float) -> np.ndarray:
+def _placed(values: np.ndarray, week: np.ndarray, slot: np.ndarray, shape: tuple[int, ...], empty: float) -> np.ndarray:
     out = np.full(shape, empty, dtype=values.dtype)
     out[week, slot] = values
     return out

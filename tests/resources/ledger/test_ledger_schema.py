@@ -8,10 +8,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from memory_trials import a_trial
 from sqlalchemy import event, inspect
 
 from learnfinance_dagster.errors import ConfigurationError, TransientError
-from resources.ledger import open_ledger
+from resources.ledger import open_ledger, open_trials, schema
 from resources.ledger.database import engine_at
 from resources.ledger.schema import HEAD, upgrade
 from resources.ledger.sql import SqlLedger
@@ -37,6 +38,26 @@ def test_the_migrations_make_the_tables_that_the_code_uses(url):
         assert made.get_pk_constraint(table.name)["constrained_columns"] == [c.name for c in table.primary_key], table
         keys = {tuple(key["constrained_columns"]) for key in made.get_foreign_keys(table.name)}
         assert keys == {tuple(key.column_keys) for key in table.foreign_key_constraints}, table
+
+
+def test_a_ledger_of_the_first_revision_keeps_what_it_holds_and_gets_the_register(url, file, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "HEAD", "0001")
+        open_ledger(url)
+    attempt = ("hrp", "paper:2025-12-29", 1, "2025-12-29", "{}", "{}")
+    with sqlite3.connect(file) as connection:
+        connection.execute("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?)", attempt)
+    with engine_at(url).connect() as connection:
+        assert not inspect(connection).has_table("trials")
+
+    for _ in range(2):
+        open_trials(url).record(a_trial())
+        open_ledger(url)
+
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("SELECT * FROM attempts").fetchall() == [attempt]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+    assert open_trials(url).trials() == (a_trial(),)
 
 
 def test_the_code_knows_its_newest_migration():

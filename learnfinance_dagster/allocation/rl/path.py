@@ -1,0 +1,78 @@
+"""What holding a sequence of weights would have brought: every contender of the gate walks the same way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from learnfinance_dagster.allocation.constraints import constrain
+from learnfinance_dagster.allocation.rl.action import target_weights
+from learnfinance_dagster.allocation.rl.episodes import World, hold
+from learnfinance_dagster.allocation.rl.observation import assembled
+
+if TYPE_CHECKING:
+    from learnfinance_dagster.allocation.rl.policy import Policy
+
+Choose = Callable[[int, np.ndarray, np.ndarray], np.ndarray]
+"""Week, (1, K) weights before trading, (1,) share outside → (1, K) target weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """T weeks, from all cash."""
+
+    log_returns: np.ndarray
+    """(T,) net of costs."""
+    turnover: np.ndarray
+    """(T,) half of the traded value over NAV."""
+    weights: np.ndarray
+    """(T, K) targets, in each week's own slots."""
+
+    @property
+    def returns(self) -> np.ndarray:
+        """(T,) simple, net of costs."""
+        return np.expm1(self.log_returns)
+
+
+def walk(world: World, choose: Choose) -> Path:
+    """Hold for every week of a history what `choose` says, drifting with prices in between."""
+    count, slots = len(world.history), world.slots
+    log_returns, turnover, chosen = np.zeros(count), np.zeros(count), np.zeros((count, slots))
+    weights, outside = np.zeros((1, slots)), np.zeros(1)
+    for week in range(count):
+        if week:
+            weights, outside = world.carried(weights, np.array([week]))
+        target = choose(week, weights, outside)
+        held = hold(weights, outside, target, world.history.returns[[week]], world.costs)
+        log_returns[week], turnover[week], chosen[week] = held.log_return[0], held.turnover[0], target[0]
+        weights = held.weights
+    return Path(log_returns, turnover, chosen)
+
+
+def policy_path(policy: "Policy", world: World) -> Path:
+    """A policy, deterministic, on every week."""
+    channels = world.static[0].reshape(len(world.history), world.slots, -1)
+
+    def choose(week: int, weights: np.ndarray, outside: np.ndarray) -> np.ndarray:
+        cash = 1.0 - weights.sum(axis=1) - outside
+        observation = assembled(channels[[week]], weights, cash, outside)
+        return target_weights(policy.logits(observation), world.present[[week]], world.rules)
+
+    return walk(world, choose)
+
+
+def equal_weight_path(world: World) -> Path:
+    """The same share of every name."""
+    count = np.maximum(world.present.sum(axis=1, keepdims=True), 1)
+    return weights_path(world, constrain(world.present / count, world.rules.max_weight, world.rules.min_cash))
+
+
+def weights_path(world: World, targets: np.ndarray) -> Path:
+    """(T, K) target weights; where a week's are not known the portfolio is left alone, as its account would be."""
+
+    def choose(week: int, weights: np.ndarray, _outside: np.ndarray) -> np.ndarray:
+        target = targets[[week]]
+        return weights if np.isnan(target[0, world.present[week] > 0]).any() else np.nan_to_num(target)
+
+    return walk(world, choose)
