@@ -5,7 +5,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: help demo monday train test check lint format types walls graph ui bench leakproof clean
+.PHONY: help demo monday train sunday test check lint format types walls graph ui bench leakproof clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -36,6 +36,10 @@ monday: .venv/.run ## WEEK=2025-12-22: run one Monday, for real on the simulated
 train: .venv/.run ## WEEK=2025-12-22 [FORECASTER=lstm]: train forecasters for a Monday
 	@test -n "$(WEEK)" || { echo "which one? make train WEEK=2025-12-22"; exit 1; }
 	@$(BIN)/python -m learnfinance_dagster train $(WEEK) $(FORECASTER)
+
+sunday: .venv/.run ## WEEK=2025-12-22 [FULL=1]: train and judge the policies for a Monday
+	@test -n "$(WEEK)" || { echo "for which Monday? make sunday WEEK=2025-12-22"; exit 1; }
+	@$(BIN)/python -m learnfinance_dagster sunday $(WEEK) $(if $(FULL),--full)
 
 test: .venv/.dev ## the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -1,7 +1,8 @@
 """How fast and how well policies learn: `python benchmarks/rl.py [PART ...]`; default: all parts.
 
 `environment`: weeks a second of the batch beside a plain loop, and that both agree. `rewards`: how large the two parts
-of the reward are beside each other. All numbers are of a made-up past: they tell nothing of real markets.
+of the reward are beside each other. `trainers`: seconds of full trainings and fine-tunes, and of a decision. All of it
+is of a made-up past: it tells nothing of real markets.
 """
 
 import argparse
@@ -13,8 +14,9 @@ sys.path.insert(0, str(REPOSITORY))
 
 from rl_parts.environment import environment  # noqa: E402 - the path comes first
 from rl_parts.rewards import rewards  # noqa: E402
+from rl_parts.trainers import trainers  # noqa: E402
 
-PARTS = {"environment": environment, "rewards": rewards}
+PARTS = {"environment": environment, "rewards": rewards, "trainers": trainers}
 
 
 def main() -> None:

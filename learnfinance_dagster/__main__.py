@@ -15,6 +15,9 @@ def main() -> int:
     ui.add_argument("--port", type=int, help="where the UI will listen")
     one = commands.add_parser("monday", help="run one Monday")
     one.add_argument("week", help="a Monday, e.g. 2025-12-22")
+    rest = commands.add_parser("sunday", help="train and judge the policies of learned allocators for a Monday")
+    rest.add_argument("week", help="a Monday, e.g. 2025-12-22")
+    rest.add_argument("--full", action="store_true", help="from random weights, whatever is in use")
     commands.add_parser("graph", help="rewrite docs/graph.md")
     train = commands.add_parser("train", help="train forecasters for a Monday, and put them in use if they are better")
     train.add_argument("week", help="a Monday, e.g. 2025-12-22")
@@ -59,8 +62,11 @@ def _run(chosen: argparse.Namespace) -> int:
         from learnfinance_dagster.commands.graph import write_graph
 
         return write_graph()
-    from learnfinance_dagster.commands import demo
+    from learnfinance_dagster.commands import demo, learning
 
+    if chosen.command == "sunday":
+        demo.prepare()
+        return learning.sunday(chosen.week, full=chosen.full)
     if chosen.command == "train":
         return demo.train(chosen.week, chosen.forecasters)
     if chosen.command == "monday":

@@ -164,6 +164,7 @@ class PolicyParameters(_Group):
         default="full", description="quick: few steps and small networks, for trying things"
     )
     max_steps: int = Field(default=0, ge=0, description="fewer steps than the profile's; 0: the profile's")
+    history_weeks: int = Field(default=520, ge=16, description="past Mondays that `make sunday` gathers")
     held_out_weeks: int = Field(
         default=104, ge=8, description="newest weeks with a known return, on which full trainings are judged"
     )

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from tiny_forecasts import PLAIN
 
 from learnfinance_dagster.commands.graph import PAGE, graph_page
-from learnfinance_dagster.definitions import defs, now
+from learnfinance_dagster.definitions import build, defs, now
 from learnfinance_dagster.forecasting import FORECASTERS
+from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
 from learnfinance_dagster.orchestration.partitions import TRAINING, WEEKLY, year_ends
 from learnfinance_dagster.schemas.artifacts import FRAMES, HISTORY
+from learnfinance_dagster.settings import Settings
 
 GRAPH = defs.resolve_asset_graph()
 ASSETS = {key.path[-1]: GRAPH.get(key) for key in sorted(GRAPH.get_all_asset_keys())}
@@ -30,13 +33,18 @@ STAGES = {
     "snapshots",
 }
 PARTITIONS = {"training": TRAINING, "snapshots": year_ends(now())}
+LEARNED = ("ppo_lstm", "ppo_patchtst", "sac_lstm", "sac_patchtst")
+EXPERIENCE, REWARDS = ({f"{name}_{step}" for name in LEARNED} for step in ("experience", "reward"))
+CERTIFICATES, POLICIES = {"ppo_certificate", "sac_certificate"}, {f"{name}_policy" for name in LEARNED}
 IDLE = {"transfer_lstm_forecast"}
 """Forecasts that are made on demand."""
-WEEKLY_ASSETS = {name for name, asset in ASSETS.items() if asset.group_name not in PARTITIONS} - IDLE
+WEEKLY_ASSETS = {name for name, asset in ASSETS.items() if asset.group_name not in PARTITIONS} - IDLE - REWARDS
 HEAVY = {
     "torch",
     "transformers",
     "stable_baselines3",
+    "gymnasium",
+    "safetensors",
     "pypfopt",
     "matplotlib",
     "exchange_calendars",
@@ -50,6 +58,22 @@ HEAVY = {
 }
 DECISION = datetime(2025, 12, 29, 12, 30, tzinfo=UTC)
 """Monday 18:00 in Kolkata."""
+
+
+HELD = {
+    "monday": WEEKLY_ASSETS - HISTORY,
+    "research": WEEKLY_ASSETS - {"walk_forward_forecasts"},
+    "fill_sentiment_gaps": {"halal_universe", "daily_sentiment", "sentiment_gaps"},
+    "retrain": {"lstm_model", "patchtst_model"},
+    "snapshots": {"lstm_snapshot", "patchtst_snapshot"},
+    "walk_forward": {"walk_forward_forecasts"},
+    "history": set(POLICY_EVIDENCE),
+    "rewards": EXPERIENCE | REWARDS,
+    "certify": CERTIFICATES,
+    "policies": CERTIFICATES | {"policy_history"} | POLICIES,
+    "sunday": CERTIFICATES | {"policy_history", "training_summary"} | POLICIES,
+}
+"""Job → its assets."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +102,7 @@ def test_the_code_location_is_valid():
 
 def test_there_is_one_job_that_trades_and_one_that_does_not():
     names = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names == {"monday", "research", "fill_sentiment_gaps", "retrain", "snapshots", "walk_forward"}
+    assert names == set(HELD)
     trading = {key.path[-1] for name in names for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
     assert any(name.endswith("_submission") for name in trading)
     for name in names - {"monday", "research"}:
@@ -86,17 +110,7 @@ def test_there_is_one_job_that_trades_and_one_that_does_not():
         assert not any(key.path[-1].endswith("_submission") for key in keys)
 
 
-@pytest.mark.parametrize(
-    ("name", "held"),
-    [
-        ("monday", WEEKLY_ASSETS - HISTORY),
-        ("research", WEEKLY_ASSETS - {"walk_forward_forecasts"}),
-        ("fill_sentiment_gaps", {"halal_universe", "daily_sentiment", "sentiment_gaps"}),
-        ("retrain", {"lstm_model", "patchtst_model"}),
-        ("snapshots", {"lstm_snapshot", "patchtst_snapshot"}),
-        ("walk_forward", {"walk_forward_forecasts"}),
-    ],
-)
+@pytest.mark.parametrize(("name", "held"), HELD.items())
 def test_a_job_holds_its_assets_and_runs_in_one_process(name, held):
     """Nothing of the history, which no decision reads, may keep Monday's orders waiting."""
     job = defs.resolve_job_def(name)
@@ -140,9 +154,56 @@ def test_the_history_of_sentiment_is_completed_the_night_after_for_that_same_mon
     assert [request.partition_key for request in tick.run_requests] == ["2025-12-29"]
 
 
-@pytest.mark.parametrize("name", ["monday", "sentiment_history"])
+def test_policies_are_trained_on_sunday_for_the_monday_after_it():
+    """At 18:00 in Kolkata, a day before the decision: that Monday exists for trainings alone."""
+    schedule = defs.resolve_schedule_def("sunday")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 18 * * 0", "Asia/Kolkata")
+    sunday = DECISION - timedelta(days=1)
+    tick = schedule.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=sunday))
+    assert [request.partition_key for request in tick.run_requests] == ["2025-12-29"]
+
+
+def test_forecasters_are_retrained_on_a_months_first_saturday_for_the_monday_after_it():
+    schedule = defs.resolve_schedule_def("retrain")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 6 * * 6", "Asia/Kolkata")
+    asked = {}
+    for day in range(1, 32):
+        if (saturday := datetime(2025, 11, 30, 0, 30, tzinfo=UTC) + timedelta(days=day)).weekday() == 5:
+            tick = schedule.evaluate_tick(
+                dg.build_schedule_context(scheduled_execution_time=saturday, repository_def=defs.get_repository_def())
+            )
+            asked[saturday.day] = [(request.partition_key, request.run_key) for request in tick.run_requests or []]
+    assert asked == {6: [("2025-12-08", "2025-12-08")], 13: [], 20: [], 27: []}
+
+
+@pytest.mark.parametrize("name", ["monday", "sentiment_history", "retrain", "sunday"])
 def test_a_schedule_waits_until_somebody_switches_it_on(name):
     assert defs.resolve_schedule_def(name).default_status is dg.DefaultScheduleStatus.STOPPED
+
+
+def test_sensors_wait_until_somebody_switches_them_on_and_start_jobs_that_trade_nothing():
+    found = {sensor.name: sensor for sensor in defs.get_repository_def().sensor_defs}
+    targets = {name: {target.job_name for target in sensor.targets} for name, sensor in found.items()}
+    assert targets == {"label_rewards": {"rewards"}, "retrain_on_drift": {"retrain", "policies"}}
+    assert {sensor.default_status for sensor in found.values()} == {dg.DefaultSensorStatus.STOPPED}
+
+
+def test_a_house_without_learned_allocators_has_none_of_their_jobs():
+    plain = build(Settings(allocators=PLAIN))
+    names = {job.name for job in plain.resolve_all_job_defs() if not job.name.startswith("__")}
+    assert names == set(HELD) - {"rewards", "certify", "policies", "sunday"}
+    repository = plain.get_repository_def()
+    assert {schedule.name for schedule in repository.schedule_defs} == {"monday", "sentiment_history", "retrain"}
+    assert not repository.sensor_defs
+    assert not {key.path[-1] for key in plain.resolve_asset_graph().get_all_asset_keys()} & (POLICIES | EXPERIENCE)
+
+
+def test_a_label_is_never_made_by_the_run_that_decides():
+    """Its week is not over then; job `rewards` makes it."""
+    for name in ("monday", "research"):
+        held = {key.path[-1] for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
+        assert held >= EXPERIENCE
+        assert not held & (REWARDS | POLICIES | CERTIFICATES)
 
 
 def test_a_monday_does_not_exist_before_its_decision():

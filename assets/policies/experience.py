@@ -53,7 +53,7 @@ def experience_asset(allocator: Allocator) -> dg.AssetsDefinition:
         ),
         ins={part: dg.AssetIn(asset) for part, asset in evidence_of(allocator).items()},
         partitions_def=WEEKLY,
-        group_name="experience",
+        group_name="evaluation",
         owners=["team:policies"],
         kinds={"json"},
         dagster_type=stored_type("Experience", Experience),

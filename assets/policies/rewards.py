@@ -37,7 +37,7 @@ def reward_asset(allocator: Allocator) -> dg.AssetsDefinition:
         ),
         deps=[dg.AssetDep(experience_name(account), partition_mapping=_this_week_and_next())],
         partitions_def=WEEKLY,
-        group_name="experience",
+        group_name="evaluation",
         owners=["team:policies"],
         kinds={"json"},
         dagster_type=stored_type("Reward", Reward),

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from transformers import PatchTSTForPrediction
 
 from learnfinance_dagster.forecasting import chosen, lstm, patchtst
-from learnfinance_dagster.machine import keep_memory
 from learnfinance_dagster.forecasting.panel import CLOSE, OHLCV
 from learnfinance_dagster.forecasting.training import Lesson, fit, in_batches
 from learnfinance_dagster.forecasting.windows import HORIZON, Split
+from learnfinance_dagster.machine import keep_memory
 
 BATCH = 32
 Made = tuple[nn.Module, Callable[[Tensor, Tensor], Tensor]]

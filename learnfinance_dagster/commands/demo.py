@@ -10,8 +10,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from learnfinance_dagster.allocation import ALLOCATORS
+from learnfinance_dagster.allocation import chosen
 from learnfinance_dagster.calendar import week_from_key, week_of
+from learnfinance_dagster.commands.learning import learn
 from learnfinance_dagster.commands.running import run_monday
 from learnfinance_dagster.commands.train import train_all
 from learnfinance_dagster.definitions import artifact_store, build, ledger_door, market_door
@@ -24,6 +25,15 @@ from resources.files import sweep
 HOUR = 3600
 WEEKS = 8
 """Mondays that the demo trades: enough for an equity curve, few enough for a minute."""
+LEARNED_WEEKS = 156
+SNAPSHOT_EPOCHS = 3
+SMALL = {
+    "history_weeks": LEARNED_WEEKS,
+    "held_out_weeks": 60,
+    "min_judged_weeks": 52,
+    "min_training_weeks": 78,
+}
+"""Of policies: enough to see how they learn, not to trust them."""
 
 
 def say(line: str = "") -> None:
@@ -82,6 +92,7 @@ def demo() -> int:
     todo = [week for week in weeks if week not in done and week not in missed]
     if todo:
         _train(settings, weeks[0])
+        _learn(settings, weeks[0])
         if _trade(settings, todo) or _fill_history(settings, todo):
             return 1
     _show(settings, weeks[-1])
@@ -100,7 +111,7 @@ def demo() -> int:
 def _progress(settings: Settings, weeks: list[Week]) -> tuple[list[Week], list[Week]]:
     """Which weeks are traded and reported, and which cannot be traded any more because later ones were."""
     ledger, store = ledger_door(settings).open(), artifact_store(settings)
-    accounts = [allocator.name for allocator in ALLOCATORS]
+    accounts = [allocator.name for allocator in chosen(settings.allocators)]
     newest = max([day for account in accounts if (day := ledger.latest_traded(account))], default=None)
     traded = [week for week in weeks if any(ledger.latest_attempt(account, week.run_id) for account in accounts)]
     done = [week for week in traded if store.has("weekly_report", week.key)]
@@ -138,6 +149,23 @@ def _train(settings: Settings, week: Week) -> None:
     with dg.DagsterInstance.get() as instance:
         done = train_all(settings.model_copy(update={"forecasting": quick}), quick.enabled, week, instance)
     say(f"  {'ok' if done else 'failed: there will be no forecasts'}  {time.perf_counter() - began:.1f} s")
+
+
+def _learn(settings: Settings, week: Week) -> None:
+    """Small policies on three years of past Mondays, made with small yearly forecasters."""
+    if not any(allocator.policy for allocator in chosen(settings.allocators)):
+        return
+    began = time.perf_counter()
+    say(f"training policies, in small, on the {LEARNED_WEEKS} Mondays before {week.key}")
+    small = settings.model_copy(
+        update={
+            "forecasting": settings.forecasting.model_copy(update={"profile": "quick", "max_epochs": SNAPSHOT_EPOCHS}),
+            "policies": settings.policies.model_copy(update={"profile": "quick", **SMALL}),
+        }
+    )
+    with dg.DagsterInstance.get() as instance:
+        done = learn(small, week, instance)
+    say(f"  {'ok' if done else 'failed: learned allocators will be left alone'}  {time.perf_counter() - began:.1f} s")
 
 
 def _trade(settings: Settings, weeks: list[Week]) -> bool:

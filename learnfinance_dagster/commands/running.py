@@ -1,8 +1,9 @@
-"""Running the Monday job inside this process."""
+"""Running jobs inside this process."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -12,7 +13,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one Monday went."""
+    """How one run went."""
 
     failures: tuple[str, ...]
     """One line per failed step; then there is no report."""
@@ -20,8 +21,22 @@ class Result:
     """One line per failed check: an account's branch that was left out."""
 
 
-def run_monday(job: dg.JobDefinition, instance: dg.DagsterInstance, week: str, assets: Sequence[str] = ()) -> Result:
-    """Materialize one Monday in this process; `assets` are those of the job to make, all by default."""
+def run_monday(
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    week: str,
+    assets: Sequence[str] = (),
+    config: Mapping[str, Any] | None = None,
+) -> Result:
+    """Materialize one Monday in this process.
+
+    Args:
+        job: whose assets.
+        instance: where runs are recorded.
+        week: partition key.
+        assets: those of the job to make; all by default.
+        config: asset → its run configuration.
+    """
     selected = [dg.AssetKey(name) for name in assets] or None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -29,9 +44,31 @@ def run_monday(job: dg.JobDefinition, instance: dg.DagsterInstance, week: str, a
             partition_key=week,
             instance=instance,
             raise_on_error=False,
-            run_config=QUIET,
+            run_config={**QUIET, "ops": dict(config or {})},
             asset_selection=selected,
         )
+    return _result(result)
+
+
+def run_range(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, span: tuple[str, str], assets: Sequence[str]
+) -> Result:
+    """Materialize assets for all partitions from the first to the last of `span`, in one run in this process."""
+    first, last = span
+    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config=QUIET,
+            tags=tags,
+            asset_selection=[dg.AssetKey(name) for name in assets],
+        )
+    return _result(result)
+
+
+def _result(result: dg.ExecuteInProcessResult) -> Result:
     failed = [event for event in result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE]
     checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
     failures = [f"{event.step_key}: {_last_line(event)}" for event in failed]

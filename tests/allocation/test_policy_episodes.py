@@ -296,6 +296,17 @@ def test_noise_is_in_no_weight_no_return_and_no_reward():
         assert clear.held.weights.tobytes() == noisy.held.weights.tobytes()
 
 
+def test_every_episode_sees_one_of_the_noisy_pasts_from_its_beginning_to_its_end():
+    world = played(made_up(), noise=Noise(0.3, 5, 0))
+    episodes = whole(world, 60)
+    assert set(episodes.variant.tolist()) == set(range(5))
+    drawn = episodes.variant.copy()
+    width = world.static.shape[2]
+    for logits in asked(episodes.length - 1, 60, world.slots):
+        assert episodes.observe()[:, :width].tobytes() == world.static[drawn, episodes.week].tobytes()
+        episodes.step(logits)
+
+
 def test_the_same_seed_gives_the_same_noise():
     history = made_up()
     one, same, other = (played(history, noise=Noise(0.3, 2, seed)).static for seed in (1, 1, 2))

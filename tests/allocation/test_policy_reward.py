@@ -24,7 +24,7 @@ def sharpe_after(weekly, first, second, eta):
 
 
 def ratio(world, size, begun=None):
-    """Standard deviation of the differential-Sharpe part over that of the return part, and the largest of the former."""
+    """Standard deviation of the differential-Sharpe part over that of the return part, and its largest."""
     rng = np.random.default_rng(0)
     episodes = Episodes(world, 64, rng)
     parts = []
@@ -78,7 +78,6 @@ def test_a_world_without_any_movement_has_a_unit_that_can_be_divided_by():
 @pytest.mark.parametrize("names", [6, 15])
 def test_neither_part_of_the_reward_drowns_the_other(names, size):
     found, largest = ratio(played(made_up(200, names, 2 * names)), size)
-    print(f"{names} names, logits of {size}: differential Sharpe over return part {found:.2f}, at most {largest:.1f}")
     assert 0.5 < found < 2
     assert largest < 10
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from policy_world import made_up
@@ -60,7 +62,7 @@ def test_its_weeks_are_those_of_a_usual_market():
 def test_names_leave_and_come_back():
     history = made_up(200, 15, 30)
     weeks = [set(names.tolist()) for names in history.name]
-    changed = np.mean([len(after - before) for before, after in zip(weeks, weeks[1:], strict=False)]) / 15
+    changed = np.mean([len(after - before) for before, after in pairwise(weeks)]) / 15
     assert 0.05 < changed < 0.3
     there = np.array([history.symbols.index("N003") in names for names in weeks])
     assert (np.diff(there.astype(int)) == 1).sum() > 1

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import dagster as dg
 import pytest
+from tiny_forecasts import PLAIN
 
-from assets import daily_bars, halal_universe, screened_universe, weights_assets
-from learnfinance_dagster.allocation import ALLOCATORS
+from assets import daily_bars, halal_universe, screened_universe_asset, weights_assets
+from learnfinance_dagster.allocation import chosen
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.definitions import build
 from learnfinance_dagster.orchestration.partitions import WEEKLY
@@ -16,7 +17,7 @@ from resources.market_directory import DirectoryMarket
 FIRST, LAST = "2021-03-15", "2021-04-19"
 """Six Mondays around Good Friday: 60 weeks before a short week are not 60 weeks before a Friday."""
 RANGE = [key for key in WEEKLY.get_partition_keys() if FIRST <= key <= LAST]
-PATH_INDEPENDENT = [daily_bars, halal_universe, screened_universe, *weights_assets(ALLOCATORS)]
+PATH_INDEPENDENT = [daily_bars, halal_universe, screened_universe_asset(PLAIN), *weights_assets(chosen(PLAIN))]
 BAR = dg.AssetKey("daily_bars")
 
 

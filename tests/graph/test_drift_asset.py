@@ -18,11 +18,13 @@ from memory_models import MemoryModelStore
 
 from assets.policies.drift import drift_asset
 from assets.policies.drift_findings import forecaster_inputs, policy_window
+from learnfinance_dagster.allocation import EQUAL_WEIGHT, HRP, PPO_LSTM
 from learnfinance_dagster.allocation.rl.card import METADATA, OBSERVER
 from learnfinance_dagster.allocation.rl.experience import Experience
 from learnfinance_dagster.allocation.rl.observation import Observer
 from learnfinance_dagster.allocation.rl.state import FEATURES
 from learnfinance_dagster.calendar import sessions_between, week_from_key, week_of
+from learnfinance_dagster.definitions import parameters
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.evaluation.drift import DriftFinding, DriftReport, Health
 from learnfinance_dagster.forecasting.candidate import make_model
@@ -32,9 +34,9 @@ from learnfinance_dagster.forecasting.recipe import Material
 from learnfinance_dagster.forecasting.windows import windows_at
 from learnfinance_dagster.orchestration.drift_sensor import TAG, retrain_on_drift
 from learnfinance_dagster.orchestration.partitions import TRAINING, WEEKLY
-from learnfinance_dagster.parameters import PolicyParameters
 from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.schemas.forecasts import Forecast
+from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import EquityMark, FillReport, Mode
 from resources.artifacts import ArtifactIOManager, ArtifactStore
 
@@ -46,8 +48,8 @@ ACCOUNTS = ("equal_weight", "ppo_lstm")
 STORED = {"drift": DriftReport, "ppo_lstm_experience": Experience} | {f"{name}_fills": FillReport for name in ACCOUNTS}
 LSTM = plain_forecaster.a_forecaster(name="lstm")
 POLICY_READS = ("screened_universe", "state_features", "lstm_forecast")
-PPO = SimpleNamespace(name="ppo_lstm", policy=SimpleNamespace(forecaster="lstm"))
-OTHERS = [SimpleNamespace(name=name, policy=None) for name in ("hrp", "equal_weight")]
+PLAIN = (HRP, EQUAL_WEIGHT)
+PARAMETERS = parameters(Settings())
 
 
 def bars_of_market(volatility=0.01, last_months=None):
@@ -179,7 +181,7 @@ class Scene:
             lived = Experience("ppo_lstm", week.key, version or self.ppo.version, None, {}, {}, 0.0, 0.0, "not over")
             self.store.write("ppo_lstm_experience", week.key, lived)
 
-    def run(self, week=WEEK, allocators=(*OTHERS, PPO)):
+    def run(self, week=WEEK, allocators=(*PLAIN, PPO_LSTM)):
         """Materialize the report; model and kind → finding, and the result of the run."""
         ledger = SimpleNamespace(marks=lambda account, until: [m for m in self.marks[account] if m.monday <= until])
         upstream = ["daily_bars", *POLICY_READS]
@@ -196,7 +198,7 @@ class Scene:
                 "artifacts": self.store,
                 "floor": SimpleNamespace(ledger=SimpleNamespace(open=lambda: ledger)),
                 "training": SimpleNamespace(models=SimpleNamespace(open=lambda: self.models)),
-                "parameters": SimpleNamespace(policies=PolicyParameters(), seed=7),
+                "parameters": PARAMETERS,
             },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
@@ -273,7 +275,7 @@ def test_weeks_that_another_version_forecast_say_nothing_about_this_one(scene):
 
 def test_a_week_whose_five_sessions_are_not_over_is_not_known_yet(scene):
     """Memorial Day: the fifth session after the decision of 31 May is 7 June, after the decision of that day."""
-    figures = scene.run("2010-06-07", OTHERS)[0]["lstm", "skill"].figures
+    figures = scene.run("2010-06-07", PLAIN)[0]["lstm", "skill"].figures
     assert "1_weeks_ago" not in figures
     assert "2_weeks_ago" in figures
     assert "2_weeks_ago" in scene.run()[0]["lstm", "skill"].figures, "a week later it is"
@@ -377,7 +379,7 @@ def test_without_any_version_nothing_is_measured_and_nothing_fails(scene):
     found, result = scene.run()
     assert {(each.health, each.retrain, each.version) for each in found.values()} == {(Health.DEGRADED, False, "")}
     assert "not measured: no lstm model had been trained" in found["lstm", "skill"].told
-    assert found["ppo_lstm", "inputs"].told == "not measured: no ppo_lstm policy is in use yet"
+    assert found["ppo_lstm", "inputs"].told == "not measured: no ppo_lstm policy had been put in use by 2010-06-14"
     assert not any(check.passed for check in checks_of(result).values())
 
 
@@ -399,11 +401,19 @@ def test_a_version_that_was_never_judged_has_no_skill_to_compare_but_inputs(scen
     assert found["lstm", "inputs"].health is Health.HEALTHY
 
 
-def test_a_policy_that_knows_the_week_is_not_held_against_it(scene):
+def test_a_policy_that_knows_the_week_is_not_held_against_it_but_the_one_before_it(scene):
+    scene.a_policy(version="v2010-06-20-000000000000", serves=date(2010, 6, 21), known_until=date(2010, 6, 18))
+    finding = scene.run()[0]["ppo_lstm", "skill"]
+    assert (finding.version, finding.health) == (scene.ppo.version, Health.HEALTHY)
+    assert finding.figures["known_weeks"] == 8
+
+
+def test_where_every_policy_knows_the_week_nothing_is_measured(scene):
+    scene.models = MemoryModelStore()
     scene.a_policy(version="v2010-06-20-000000000000", serves=date(2010, 6, 21), known_until=date(2010, 6, 18))
     finding = scene.run()[0]["ppo_lstm", "skill"]
     assert (finding.health, finding.retrain) == (Health.DEGRADED, False)
-    assert "knows 2010-06-18, after the decision of 2010-06-14" in finding.told
+    assert "no ppo_lstm policy had been put in use by 2010-06-14" in finding.told
 
 
 def test_a_house_that_has_just_begun_is_too_early_to_tell(scene):
@@ -417,7 +427,7 @@ def test_a_house_that_has_just_begun_is_too_early_to_tell(scene):
 
 
 def test_a_house_without_learned_allocators_reports_on_its_forecasters(scene):
-    found, _ = scene.run(allocators=OTHERS)
+    found, _ = scene.run(allocators=PLAIN)
     assert set(found) == {("lstm", "skill"), ("lstm", "inputs")}
 
 

@@ -1,10 +1,9 @@
 """Experience and its labels in the real graph, for an account that stands in for a learned allocator."""
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -15,7 +14,7 @@ from assets.policies import experience as experience_module
 from assets.policies.experience import STEPS, experience_assets
 from assets.policies.labelling import label_due
 from learnfinance_dagster.allocation import HRP
-from learnfinance_dagster.allocation.allocator import Allocator
+from learnfinance_dagster.allocation.rl.algorithm import PPO, PolicySpec
 from learnfinance_dagster.calendar import session_close, week_from_key
 from learnfinance_dagster.commands.running import QUIET
 from learnfinance_dagster.definitions import build, ledger_door
@@ -29,14 +28,8 @@ from resources.artifacts import ArtifactIOManager, ArtifactStore
 EXPERIENCE, REWARD = "hrp_experience", "hrp_reward"
 
 
-@dataclass(frozen=True)
-class Learned(Allocator):
-    """HRP, said to have learned from one forecaster's view."""
-
-    policy: object = field(default_factory=lambda: SimpleNamespace(algorithm="ppo", forecaster="lstm"))
-
-
-STAND_IN = Learned(**{each.name: getattr(HRP, each.name) for each in fields(HRP) if each.name != "policy"})
+STAND_IN = replace(HRP, policy=PolicySpec(PPO, "lstm"))
+"""HRP, said to have learned from one forecaster's view: its account trades without any training."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 import assets
+from learnfinance_dagster import allocation
 from learnfinance_dagster.allocation import EQUAL_WEIGHT, HRP
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.errors import TransientError
@@ -32,10 +33,11 @@ BUSY = Allocator("busy", "Planted: never gets an answer.", ("screened_universe",
 @pytest.fixture(scope="module")
 def hurt(traded, build_house):
     """A Monday with a buggy allocator, one that gets no answer, and an account whose file is damaged."""
-    house = build_house(traded.house)
+    house = build_house(traded.house).with_settings(allocators=())
     (house.root / "broker" / "equal_weight.json").write_text('{"cash": "12', encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assets, "ALLOCATORS", (HRP, EQUAL_WEIGHT, BROKEN, BUSY))
+        for registry in (assets, allocation):
+            patch.setattr(registry, "ALLOCATORS", (HRP, EQUAL_WEIGHT, BROKEN, BUSY))
         patch.setattr(failures, "FIRST_WAIT_SECONDS", 0)
         CALLS.clear()
         went = house.run("monday", traded.next_week)

@@ -8,12 +8,13 @@ import pytest
 from tiny_forecasts import PLAIN
 
 from assets import stored_values
-from learnfinance_dagster.definitions import defs
+from learnfinance_dagster.definitions import build
 from learnfinance_dagster.schemas.artifacts import FRAMES
+from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import Mode, OrderStatus
 from resources.doors import SqlLedgerDoor
 
-JOB = defs.resolve_job_def("monday")
+JOB = build(Settings(allocators=PLAIN)).resolve_job_def("monday")
 ASSETS = sorted(key.path[-1] for key in JOB.asset_layer.selected_asset_keys)
 ACCOUNTS = list(PLAIN)
 READING = (

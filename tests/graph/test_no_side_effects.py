@@ -6,12 +6,14 @@ import dagster as dg
 import pytest
 from tiny_forecasts import PLAIN
 
-from learnfinance_dagster.definitions import build, defs
+from learnfinance_dagster.definitions import build
 from learnfinance_dagster.parameters import AllocationParameters, UniverseParameters
 from learnfinance_dagster.schemas.artifacts import HISTORY
+from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import Mode
 
-ASSETS = sorted(key.path[-1] for key in defs.resolve_job_def("research").asset_layer.selected_asset_keys)
+RESEARCH = build(Settings(allocators=PLAIN)).resolve_job_def("research")
+ASSETS = sorted(key.path[-1] for key in RESEARCH.asset_layer.selected_asset_keys)
 ACCOUNTS = list(PLAIN)
 BRANCH = [f"hrp_{step}" for step in ("portfolio", "order_plan", "submission", "fills")]
 

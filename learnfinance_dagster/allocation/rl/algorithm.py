@@ -29,7 +29,7 @@ class Algorithm:
     """`make`, `logits_of`, `ACTIVATION` and `ACTOR`; imports torch."""
 
     def numbers(self, profile: str, max_steps: int, *, fine_tune: bool) -> dict[str, Any]:
-        """The profile's numbers, with those that settings change.
+        """The profile's numbers, with those that settings change; a short training warms up for a quarter at most.
 
         Raises:
             ConfigurationError: there is no such profile.
@@ -37,13 +37,15 @@ class Algorithm:
         if profile not in self.configurations:
             msg = f"{self.name} has no profile {profile}; there are {', '.join(self.configurations)}"
             raise ConfigurationError(msg)
-        numbers = {**self.configurations[profile]}
+        numbers: dict[str, Any] = {**self.configurations[profile]}
         if fine_tune:
             numbers |= self.fine_tune
             if profile == "quick":
                 numbers["steps"] = min(numbers["steps"], self.configurations[profile]["steps"])
         if max_steps:
             numbers["steps"] = min(numbers["steps"], max_steps)
+        if "warm_up" in numbers:
+            numbers["warm_up"] = min(numbers["warm_up"], numbers["steps"] // 4)
         return numbers
 
 

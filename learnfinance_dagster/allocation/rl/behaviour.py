@@ -39,7 +39,7 @@ def behaviour_of(
         copies={
             name: float(distance)
             for name, weights in sorted(others.items())
-            if not np.isnan(distance := _distance(path.weights, weights))
+            if not np.isnan(distance := _distance(path.weights, weights, world.present))
         },
     )
 
@@ -83,6 +83,8 @@ def _sensitivity(policy: Policy, path: Path, world: World, rng: np.random.Genera
     return float(0.5 * np.abs(chosen[0] - chosen[1]).sum(axis=1).mean())
 
 
-def _distance(weights: np.ndarray, other: np.ndarray) -> float:
-    known = ~np.isnan(other).any(axis=1)
-    return float(0.5 * np.abs(weights - other)[known].sum(axis=1).mean()) if known.any() else np.nan
+def _distance(weights: np.ndarray, other: np.ndarray, present: np.ndarray) -> float:
+    """NaN where no week of the other is known; an empty slot is not unknown."""
+    held = np.where(present > 0, other, 0.0)
+    known = ~np.isnan(held).any(axis=1)
+    return float(0.5 * np.abs(weights - held)[known].sum(axis=1).mean()) if known.any() else np.nan

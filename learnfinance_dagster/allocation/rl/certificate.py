@@ -6,6 +6,7 @@ the future somewhere.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,9 +58,7 @@ def make_certificate(  # noqa: PLR0913 - all that it depends on
     model, version = model_of(algorithm), certificate_version(algorithm, settings, rules, costs)
     if workshop.store.has(model, version):
         return certificate_in(workshop.store.read(model, version)), True
-    numbers = algorithm.numbers(settings.profile, settings.max_steps, fine_tune=False)
-    numbers["steps"] = min(numbers["steps"], algorithm.certificate_steps)
-    told = _World(algorithm, numbers, rules, seed, version, workshop)
+    told = _World(algorithm, _numbers(algorithm, settings), rules, seed, version, workshop)
     policy, tested = told.taught("clairvoyant", costs, clairvoyant=True)
     path, plain = policy_path(policy, tested), equal_weight_path(tested)
     clairvoyant = _excess(path.returns - plain.returns)
@@ -92,7 +91,7 @@ class _World:
     """Teaches one algorithm."""
 
     algorithm: Algorithm
-    numbers: dict[str, bool | int | float | str]
+    numbers: dict[str, Any]
     rules: AllocationParameters
     seed: int
     version: str
@@ -106,7 +105,7 @@ class _World:
         learned, tested = history[:TRAINING_WEEKS], history[TRAINING_WEEKS + 1 :]
         observer = Observer.fit(learned)
         weights = train(self._order(name, learned, observer, costs)).weights
-        policy = policy_of(self.algorithm, observer, weights, int(self.numbers["width"]))
+        policy = policy_of(self.algorithm, observer, weights, self.numbers["width"])
         return policy, World.of(tested, observer, self.rules, costs if clairvoyant else FREE)
 
     def _order(self, name: str, learned: PolicyHistory, observer: Observer, costs: CostModel) -> Order:
@@ -126,12 +125,17 @@ class _World:
         )
 
 
+def _numbers(algorithm: Algorithm, settings: PolicyParameters) -> dict[str, Any]:
+    """Of the profile, but never for longer than `certificate_steps`: what a trainer finds early it finds late."""
+    steps = min(settings.max_steps or algorithm.certificate_steps, algorithm.certificate_steps)
+    return algorithm.numbers(settings.profile, steps, fine_tune=False)
+
+
 def _config_hash(
     algorithm: Algorithm, settings: PolicyParameters, rules: AllocationParameters, costs: CostModel
 ) -> str:
-    """How long is learned does not matter: what a trainer finds early it finds late."""
-    numbers = algorithm.numbers(settings.profile, 0, fine_tune=False)
-    trained = {name: value for name, value in numbers.items() if name not in ("steps", "leg")}
+    """A certificate of fewer steps is another one: what failed for want of them must not stay for good."""
+    trained = {name: value for name, value in _numbers(algorithm, settings).items() if name != "leg"}
     told = {"max_weight": rules.max_weight, "min_cash": rules.min_cash, "cost": costs.bps_per_side}
     return fingerprint({"algorithm": algorithm.name, "numbers": trained, **told})
 

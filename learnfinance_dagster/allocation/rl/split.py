@@ -31,7 +31,8 @@ def full_split(history: PolicyHistory, settings: PolicyParameters, current: Sequ
     Raises:
         DataError: there are too few weeks.
     """
-    first_judged = len(history) - settings.held_out_weeks
+    unseen = _unseen(history, current, settings.embargo_weeks)
+    first_judged = _first_judged(unseen, settings)
     count = first_judged - settings.embargo_weeks
     if count < settings.min_training_weeks:
         msg = (
@@ -42,23 +43,47 @@ def full_split(history: PolicyHistory, settings: PolicyParameters, current: Sequ
         raise DataError(msg)
     training = np.arange(count)
     span = _span(history, training)
-    unseen = _unseen(history, current, settings.embargo_weeks)
     return Split(training, np.flatnonzero(unseen & (np.arange(len(history)) >= first_judged)), span, (span,))
 
 
-def fine_tune_split(history: PolicyHistory, settings: PolicyParameters, current: Sequence[Span]) -> Split:
+def fine_tune_split(
+    history: PolicyHistory, settings: PolicyParameters, start: Sequence[Span], current: Sequence[Span] = ()
+) -> Split:
     """The newest weeks; judged on those that neither they nor anything before them touch.
+
+    Args:
+        history: all weeks.
+        settings: how many.
+        start: what the version to begin with has seen; the new one has then seen it, too.
+        current: what the version in use has seen, where that is another one.
 
     Raises:
         DataError: there are too few weeks.
     """
     if len(history) < settings.fine_tune_weeks:
-        msg = f"{len(history)} weeks of history, {settings.fine_tune_weeks} are needed to fine-tune"
+        msg = (
+            f"{len(history)} weeks of history, {settings.fine_tune_weeks} are needed to fine-tune: run the job history"
+            f" for more weeks, or lower LEARNFINANCE_POLICIES__FINE_TUNE_WEEKS"
+        )
         raise DataError(msg)
     training = np.arange(len(history) - settings.fine_tune_weeks, len(history))
     span = _span(history, training)
-    seen = _joined((*current, span))
-    return Split(training, np.flatnonzero(_unseen(history, seen, settings.embargo_weeks)), span, seen)
+    seen = _joined((*start, span))
+    unseen = _unseen(history, (*seen, *current), settings.embargo_weeks)
+    return Split(training, np.flatnonzero(unseen), span, seen)
+
+
+def _first_judged(unseen: np.ndarray, settings: PolicyParameters) -> int:
+    """The newest weeks begin here; earlier where the version in use has seen so many of them that too few could judge.
+
+    Otherwise nothing could take the place of a version that has been fine-tuned for half a year.
+    """
+    usual = len(unseen) - settings.held_out_weeks
+    enough = min(settings.min_judged_weeks, settings.held_out_weeks)
+    newest = np.flatnonzero(unseen)[-enough:]
+    if len(newest) < enough or newest[0] - settings.embargo_weeks < settings.min_training_weeks:
+        return usual
+    return min(usual, int(newest[0]))
 
 
 def _span(history: PolicyHistory, weeks: np.ndarray) -> Span:

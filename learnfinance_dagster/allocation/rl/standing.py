@@ -57,10 +57,10 @@ def restored(learner: Any, content: bytes) -> tuple[CurvePoint, ...]:
             tensor.data.copy_(tensors[f"extra/{name}"])
         _refill(learner, below("buffer/", tensors), told)
         learner.num_timesteps, learner._n_updates = told["steps"], told["updates"]  # noqa: SLF001 - as above
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        return tuple(CurvePoint(**point) for point in told["curve"])
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         msg = f"not a checkpoint of this training: {error}; without it the training begins anew"
         raise DataError(msg) from error
-    return tuple(CurvePoint(**point) for point in told["curve"])
 
 
 def weights_of(learner: Any) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from stable_baselines3.common.logger import Logger
 
 from learnfinance_dagster.allocation.rl.algorithm import Algorithm
 from learnfinance_dagster.allocation.rl.behaviour import entropy_of
@@ -79,6 +80,7 @@ def train(order: Order) -> Trained:
     with one_thread(), borrowed_randomness():
         env = PortfolioVecEnv(order.world, order.numbers["envs"], order.seed)
         learner = order.algorithm.module().make(env, order.numbers, order.seed, order.device)
+        learner.set_logger(Logger(None, []))  # otherwise the library makes a folder in the temporary one for each leg
         curve = _standing(learner, order)
         while learner.num_timesteps < order.numbers["steps"]:
             curve = (*curve, _leg(learner, env, order, len(curve)))
@@ -105,12 +107,12 @@ def _leg(learner: Any, env: PortfolioVecEnv, order: Order, number: int) -> Curve
     learner.set_random_seed(int(np.random.default_rng([order.seed, number]).integers(2**31)))
     learner._last_obs = None  # noqa: SLF001 - otherwise the library would go on in the old episodes
     steps = min(order.numbers["leg"], order.numbers["steps"] - learner.num_timesteps)
-    learner.learn(steps, reset_num_timesteps=False)
-    weights = weights_of(learner)
-    broken = sorted(name for name, tensor in weights.items() if not torch.isfinite(tensor).all())
-    if broken:
-        msg = f"training {order.key} broke down after {learner.num_timesteps} steps: {broken[0]} is not finite"
-        raise DataError(msg)
+    try:
+        learner.learn(steps, reset_num_timesteps=False)
+    except ValueError:  # the library's distributions refuse what is no number
+        _finite(learner, order.key)
+        raise
+    weights = _finite(learner, order.key)
     path, plain = policy_path(_policy(order, weights), order.clear), equal_weight_path(order.clear)
     return CurvePoint(
         step=learner.num_timesteps,
@@ -118,6 +120,16 @@ def _leg(learner: Any, env: PortfolioVecEnv, order: Order, number: int) -> Curve
         train_excess=float((path.log_returns - plain.log_returns).mean()),
         entropy=entropy_of(path.weights, order.clear.present),
     )
+
+
+def _finite(learner: Any, key: str) -> dict[str, torch.Tensor]:
+    """The learner's weights, if they are numbers."""
+    weights = weights_of(learner)
+    broken = sorted(name for name, tensor in weights.items() if not torch.isfinite(tensor).all())
+    if broken:
+        msg = f"training {key} broke down after {learner.num_timesteps} steps: {broken[0]} is not finite"
+        raise DataError(msg)
+    return weights
 
 
 def _policy(order: Order, weights: Mapping[str, torch.Tensor]) -> Policy:

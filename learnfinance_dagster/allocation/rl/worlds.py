@@ -26,7 +26,7 @@ MISSING = 0.05
 """Share of values that nobody knows."""
 
 
-def made_up_history(
+def made_up_history(  # noqa: PLR0913 - what makes the answer known has a name
     weeks: int, slots: int, names: int, seed: int, *, signal: float, clairvoyant: bool
 ) -> PolicyHistory:
     """Weeks in which only one thing, or nothing, tells what comes.

@@ -1,4 +1,4 @@
-"""How often the gate lets a candidate pass: `python benchmarks/gate.py [--sundays 2000] [--resamples 500]`.
+"""How often the gate lets a candidate pass: `python benchmarks/studies/gate.py [--sundays 2000] [--resamples 500]`.
 
 Invented Sundays: a candidate, the version in use, equal weight and HRP, on the same weeks. Weekly returns have fat
 tails (t with 5 degrees of freedom), calm and wild months, a market in common and a little memory (autocorrelation 0.1,
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
 from learnfinance_dagster.evaluation.gate import Contender, GateDecision, GateRule, Score, judge  # noqa: E402 - the path comes first
