@@ -17,7 +17,7 @@ def rows(weeks):
     """Week → names with their holding returns, best rank first; all other numbers tell name and week apart."""
     found = []
     for week, names in weeks.items():
-        for rank, (symbol, holding) in enumerate(names):
+        for rank, (symbol, holding) in enumerate(names, start=1):
             own = 100 * week + ord(symbol[0])
             row = {"monday": FIRST + timedelta(weeks=week), "symbol": symbol, "rank": rank, "holding_return": holding}
             row |= {feature: own + n / 10 for n, feature in enumerate(FEATURES)}
@@ -77,6 +77,14 @@ def test_the_best_ranks_are_kept_where_there_are_fewer_slots():
     assert [[history.symbols[name] for name in week] for week in history.name] == [["BBB", "AAA"], ["AAA", "CCC"]]
     alone = history_of(rows(TWO), "lstm", slots=1)
     assert alone.symbols == ("AAA", "BBB")
+
+
+def test_a_held_name_that_fails_a_filter_stands_behind_those_that_have_a_rank():
+    table = rows({0: [("AAA", 0.1), ("BBB", 0.2), ("CCC", 0.3)]})
+    table.loc[table["symbol"] == "AAA", "rank"] = 0
+    history = history_of(table, "lstm")
+    assert [history.symbols[name] for name in history.name[0]] == ["BBB", "CCC", "AAA"]
+    assert history_of(table, "lstm", slots=2).symbols == ("BBB", "CCC")
 
 
 def test_more_slots_than_names_are_empty():

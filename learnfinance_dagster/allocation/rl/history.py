@@ -68,7 +68,7 @@ def history_of(rows: pd.DataFrame, forecaster: str, *, slots: int = 0) -> Policy
         msg = f"the history has {twice['symbol']} twice in the week {twice['monday']}"
         raise DataError(msg)
     known = rows.groupby("monday")["holding_return"].transform(lambda week: week.notna().any())
-    table = rows[known].assign(unranked=rows["rank"] == 0)  # held, though it fails a filter: behind those that do not
+    table = rows.assign(unranked=rows["rank"] == 0)[known]  # held, though it fails a filter: behind those that do not
     table = table.sort_values(["monday", "unranked", "rank", "symbol"], ignore_index=True)
     if table.empty:
         raise DataError("the history has no week with a known return")

@@ -90,9 +90,12 @@ def _fits(state: PolicyState, slots: int) -> bool:
 
 
 def _asked(executed: dict[str, float], state: PolicyState, slots: int) -> np.ndarray:
-    """The softmax turned around: logits of the executed weights, centred, within their limits."""
+    """The softmax turned around: logits of the executed weights, centred, within their limits.
+
+    What could not be sold of names without a slot is no name's weight: it counts as cash.
+    """
     weights = np.array([executed.get(each, 0.0) for each in state.symbols])
-    cash = max(1.0 - sum(executed.values()), 0.0)
+    cash = max(1.0 - float(weights.sum()), 0.0)
     logs = np.log(np.maximum([*weights, cash], DUST / np.e))
     centred = (logs - (logs.max() + logs.min()) / 2).clip(-LOGIT, LOGIT) / LOGIT
     out = np.zeros(slots + 1, dtype=np.float32)

@@ -46,7 +46,8 @@ class Policy:
 def policy_of(algorithm: Algorithm, observer: Observer, weights: Mapping[str, Tensor], width: int) -> Policy:
     """From the weights of a training, of which only the actor's are needed."""
     module = algorithm.module()
-    actor = Actor(width, module.ACTIVATION)
+    with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, only to be filled
+        actor = Actor(width, module.ACTIVATION)
     own = {name.removeprefix(module.ACTOR): each for name, each in weights.items() if name.startswith(module.ACTOR)}
     fill(actor, own)
     return Policy(algorithm, observer, actor)
