@@ -42,10 +42,10 @@ sunday: .venv/.run ## WEEK=2025-12-22 [FULL=1]: train and judge the policies for
 	@$(BIN)/python -m learnfinance_dagster sunday $(WEEK) $(if $(FULL),--full)
 
 test: .venv/.dev ## the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
-check: .venv/.dev lint types walls ## everything that CI runs
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+check: .venv/.dev lint types walls ## everything that CI runs: rules, types, walls, and `make test` with coverage
+	@$(MAKE) --no-print-directory test ARGS="--cov --cov-report=term --cov-fail-under=95 $(ARGS)"
 
 lint: .venv/.dev ## ruff: rules and format
 	@$(BIN)/ruff check .

@@ -18,6 +18,7 @@ from assets.trading import STEPS
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.allocation.rl.card import policy_card
 from learnfinance_dagster.calendar import sessions_back, week_from_key
+from learnfinance_dagster.errors import LearnFinanceError
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor, Training
@@ -165,7 +166,11 @@ def _policies(
         if not version:
             found.append(PolicyLine(allocator.name, "", None, None, "", section.weights.failure))
             continue
-        card = policy_card(store.read(allocator.name, version))
+        try:
+            card = policy_card(store.read(allocator.name, version))
+        except LearnFinanceError as error:  # the account has traded by then, and the report must tell of it
+            found.append(PolicyLine(allocator.name, version, None, None, "", f"its card cannot be read: {error}"))
+            continue
         reason = card.decision.reason if card.decision else ""
         found.append(PolicyLine(allocator.name, version, card.kind, card.serves, reason, ""))
     return tuple(found)

@@ -24,7 +24,7 @@ def main() -> int:
     train.add_argument("forecasters", nargs="*", help="which ones; those of the Monday graph by default")
     models = commands.add_parser("models", help="what was trained, and which version is in use")
     actions = models.add_subparsers(dest="action", required=True)
-    listed = actions.add_parser("list", help="every version of a forecaster")
+    listed = actions.add_parser("list", help="every version of a forecaster or a policy")
     listed.add_argument("forecaster")
     used = actions.add_parser("use", help="put a version in use, e.g. an earlier one")
     used.add_argument("forecaster")

@@ -8,6 +8,7 @@ import dagster as dg
 from assets import all_assets, stored_values
 from learnfinance_dagster import allocation
 from learnfinance_dagster.costs import CostModel
+from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting import FORECASTERS, chosen
 from learnfinance_dagster.orchestration.handles import (
     FilingsDoor,
@@ -127,7 +128,9 @@ def models_door(settings: Settings) -> LocalModelsDoor | HubModelsDoor:
     local = LocalModelsDoor(settings.root / "models")
     if settings.models == "local":
         return local
-    names = [forecaster.name for forecaster in FORECASTERS]
+    learned = [allocator.policy for allocator in allocation.ALLOCATORS if allocator.policy]
+    certificates = sorted({f"{spec.algorithm.name}_certificate" for spec in learned})
+    names = [*(forecaster.name for forecaster in FORECASTERS), *(spec.name for spec in learned), *certificates]
     return HubModelsDoor(local, settings.hub_owner, settings.market_name, names, settings.endpoints.hugging_face)
 
 
@@ -156,6 +159,12 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
     enabled = chosen(settings.forecasting.enabled)
     specs = [allocator.policy for allocator in allocators if allocator.policy]
     learned, trained = [spec.name for spec in specs], [each.name for each in enabled]
+    if deaf := [spec.name for spec in specs if spec.forecaster not in trained]:
+        msg = (
+            f"{', '.join(deaf)} read a forecaster that is not enabled: add it to LEARNFINANCE_FORECASTING__ENABLED, or"
+            " leave them out of LEARNFINANCE_ALLOCATORS"
+        )
+        raise ConfigurationError(msg)
     jobs = jobs_of(trained, [each.name for each in FORECASTERS], learned) | policy_jobs(specs)
     return dg.Definitions(
         assets=all_assets(allocators, enabled, year_ends(now()), told),

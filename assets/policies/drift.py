@@ -23,13 +23,11 @@ from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.allocation.equal_weight import EQUAL_WEIGHT
 from learnfinance_dagster.allocation.rl.card import PolicyCard, policy_card
 from learnfinance_dagster.calendar import week_from_key, week_of
-from learnfinance_dagster.errors import ConfigurationError
+from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.evaluation.drift import INPUTS, SKILL, DriftFinding, DriftReport, Health, not_measured
-from learnfinance_dagster.forecasting.card import Card
+from learnfinance_dagster.forecasting.card import Card, card_of
 from learnfinance_dagster.forecasting.forecaster import Forecaster
-from learnfinance_dagster.forecasting.in_use import version_for
 from learnfinance_dagster.forecasting.panel import Panel, panel_of
-from learnfinance_dagster.in_use import promoted_for
 from learnfinance_dagster.orchestration.failures import isolated
 from learnfinance_dagster.orchestration.handles import Artifacts, Parameters, TradingFloor, Training
 from learnfinance_dagster.orchestration.labels import Records
@@ -38,7 +36,7 @@ from learnfinance_dagster.orchestration.tables import markdown, stored_type
 from learnfinance_dagster.ports import ModelFiles
 from learnfinance_dagster.returns import History
 from learnfinance_dagster.schemas.artifacts import FRAMES
-from learnfinance_dagster.values import FillReport, Week
+from learnfinance_dagster.values import FillReport, TargetWeights, Week
 
 DRIFT = "drift"
 """Name of the asset."""
@@ -90,6 +88,31 @@ class Evidence:
         keys = [week.key for week in weeks if all(self.artifacts.has(asset, week.key) for asset in assets)]
         return [self.artifacts.read(asset, keys) if keys else FRAMES[asset].empty() for asset in assets]
 
+    def forecast_by(self, asset: str) -> str:
+        """The version behind this Monday's forecasts: whatever was put in use since, a traded week's report stays.
+
+        Raises:
+            DataError: nobody forecast this Monday.
+        """
+        rows: pd.DataFrame = self.artifacts.read(asset, [self.week.key])
+        versions = sorted(set(rows["model_version"]) - {""})
+        if not versions:
+            msg = f"nobody forecast this Monday: {next(iter(rows['reason']), 'there was no name')}"
+            raise DataError(msg)
+        return versions[-1]
+
+    def decided_by(self, account: str) -> str:
+        """The version behind this Monday's weights.
+
+        Raises:
+            DataError: nobody decided.
+        """
+        target: TargetWeights = self.artifacts.read(f"{account}_weights", [self.week.key])
+        if target.failure:
+            msg = f"nobody decided this Monday: {target.failure}"
+            raise DataError(msg)
+        return target.provenance["policy"]
+
     def navs(self, account: str) -> dict[date, Decimal]:
         """An account's worth by Monday. A mark that a later run recorded is left out, as in the report."""
         marks = self.records.ledger.marks(account, self.week.monday)
@@ -102,6 +125,7 @@ def drift_asset(allocators: Sequence[Allocator], forecasters: Sequence[Forecaste
     learned = {each.name: each.policy.forecaster for each in allocators if each.policy is not None}
     forecasting = [each.name for each in forecasters]
     accounts = [EQUAL_WEIGHT.name, *learned] if learned else []
+    own = ["state_features", *(f"{name}_weights" for name in learned)] if learned else []
     reads = [f"{name}_forecast" for name in sorted({*forecasting, *learned.values()})]
 
     @dg.asset(
@@ -117,7 +141,7 @@ def drift_asset(allocators: Sequence[Allocator], forecasters: Sequence[Forecaste
             "daily_bars": dg.AssetIn(partition_mapping=history()),
             **{account: dg.AssetIn(f"{account}_fills") for account in accounts},
         },
-        deps=["screened_universe", *reads, *(["state_features"] if learned else [])],
+        deps=["screened_universe", *reads, *own],
         partitions_def=WEEKLY,
         group_name="reporting",
         owners=["team:policies"],
@@ -156,9 +180,8 @@ def _of_forecaster(context: dg.AssetExecutionContext, evidence: Evidence, name: 
     asset = f"{name}_forecast"
 
     def in_use() -> tuple[Card, ModelFiles]:
-        store = evidence.training.models.open()
-        card = version_for(store, name, evidence.week)
-        return card, store.read(name, card.version)
+        files = evidence.training.models.open().read(name, evidence.forecast_by(asset))
+        return card_of(files), files
 
     def skill(card: Card, _: ModelFiles) -> DriftFinding:
         (forecasts,) = evidence.stored(evidence.past, asset)
@@ -175,12 +198,8 @@ def _of_forecaster(context: dg.AssetExecutionContext, evidence: Evidence, name: 
 
 def _of_policy(context: dg.AssetExecutionContext, evidence: Evidence, name: str, forecaster: str) -> list[DriftFinding]:
     def in_use() -> tuple[PolicyCard, ModelFiles]:
-        store = evidence.training.models.open()
-        card = promoted_for(store, name, evidence.week, policy_card)
-        if card is None:
-            msg = f"no {name} policy had been put in use by {evidence.week.key}"
-            raise ConfigurationError(msg)
-        return card, store.read(name, card.version)
+        files = evidence.training.models.open().read(name, evidence.decided_by(name))
+        return policy_card(files), files
 
     def skill(card: PolicyCard, _: ModelFiles) -> DriftFinding:
         lived = [evidence.records.experience(name, week) for week in evidence.past]

@@ -128,9 +128,8 @@ def policy_skill(card: PolicyCard, realised: Sequence[float | None], weeks: int)
         msg = f"{card.version} was never judged: there is nothing to compare with"
         raise DataError(msg)
     low = card.decision.weekly_excess.low
-    return skill_finding(
-        card.allocator, card.version, realised, low, weeks, measure="weekly net return beyond equal weight"
-    )
+    measure = "weekly net return beyond equal weight"
+    return skill_finding(card.allocator, card.version, realised, low, weeks, measure=measure, form="+.2%")
 
 
 def weekly_excess(

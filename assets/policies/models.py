@@ -85,7 +85,8 @@ def policy_asset(allocator: Allocator, spec: PolicySpec, peers: Sequence[PolicyS
             with workshop(context, training, parameters) as where:
                 made = make_policy(request, where)
                 metadata.update(policy_metadata(made, where.store.current(allocator.name) or "none"))
-            return PolicyOutcome(allocator.name, made.card, made.is_cached, "")
+            found = PolicyOutcome(allocator.name, made.card, made.is_cached, "")
+            return _as_first_told(found, artifacts, name, week)
 
         outcome = isolated(
             context, produce, lambda why: PolicyOutcome(allocator.name, None, is_cached=False, failure=why)
@@ -97,6 +98,12 @@ def policy_asset(allocator: Allocator, spec: PolicySpec, peers: Sequence[PolicyS
         )
 
     return policy
+
+
+def _as_first_told(found: PolicyOutcome, artifacts: Artifacts, asset: str, week: Week) -> PolicyOutcome:
+    """A run that made no new version repeats what was told when it was made: its letter stays as it is."""
+    stored: PolicyOutcome | None = artifacts.read(asset, [week.key]) if artifacts.has(asset, week.key) else None
+    return stored if stored and found.is_cached and stored.card == found.card else found
 
 
 def lived_before(records: Records, account: str, rows: pd.DataFrame, week: Week) -> list[tuple[Experience, Reward]]:

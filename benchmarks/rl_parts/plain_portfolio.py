@@ -88,9 +88,9 @@ class PlainPortfolio:
             out.append(1.0)
         invested = outside = 0.0
         for symbol in now.symbols:
-            out.append(self.held.get(symbol, 0.0))
+            out.append(self.target.get(symbol, 0.0))
             invested += out[-1]
-        for symbol, weight in self.held.items():
+        for symbol, weight in self.target.items():
             if symbol not in now.read:
                 outside += weight
         out.append(1.0 - invested - outside)

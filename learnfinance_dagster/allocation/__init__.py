@@ -9,15 +9,19 @@ from learnfinance_dagster.allocation.learned import PPO_LSTM, PPO_PATCHTST, SAC_
 from learnfinance_dagster.errors import ConfigurationError
 
 ALLOCATORS: tuple[Allocator, ...] = (HRP, PPO_LSTM, PPO_PATCHTST, SAC_LSTM, SAC_PATCHTST, EQUAL_WEIGHT)
+BASELINES = (HRP, EQUAL_WEIGHT)
 
 
 def chosen(names: Iterable[str]) -> tuple[Allocator, ...]:
     """The records of those names, in the registry's order; all of them when there are no names.
 
     Raises:
-        ConfigurationError: there is no such allocator.
+        ConfigurationError: there is no such allocator, or a baseline is missing: everything is judged by them.
     """
     wanted = set(names)
+    if wanted and (missing := [each.name for each in BASELINES if each.name not in wanted]):
+        msg = f"LEARNFINANCE_ALLOCATORS lacks {' and '.join(missing)}: the others are judged by the baselines"
+        raise ConfigurationError(msg)
     unknown = wanted - {allocator.name for allocator in ALLOCATORS}
     if unknown:
         known = ", ".join(allocator.name for allocator in ALLOCATORS)

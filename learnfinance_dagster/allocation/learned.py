@@ -10,12 +10,15 @@ def by_policy(inputs: AllocationInputs, _parameters: AllocationParameters) -> Ra
     """Ask the policy in use.
 
     Raises:
-        DataError: there is no state or no policy, or no forecast of any name: a policy is not asked to guess.
+        DataError: there is no state or no policy, the state is of other names, or there is no forecast of any name: a
+            policy is not asked to guess.
     """
     from learnfinance_dagster.allocation.rl.policy import load_policy
 
     if inputs.state is None or inputs.policy is None:
         raise DataError("a learned allocator needs its state and its policy")
+    if set(inputs.state.symbols) != set(inputs.symbols):
+        raise DataError("the state is not one of the screened names")
     if inputs.state.symbols and all(forecast is None for forecast in inputs.state.forecast.values()):
         msg = f"{inputs.policy.card.forecaster} gave no forecast of any name: see the reasons in its asset"
         raise DataError(msg)

@@ -1,9 +1,9 @@
 """`make leakproof WEEK=…`: spoil everything that became known after the decision, and compare every artifact.
 
 Two horizons are tried. At `decision`, the market stands still at 18:00 in Kolkata, as it does live: every artifact of
-the Monday must be byte-identical, whatever the future holds, and so must be small forecasters trained for it. At
-`first_session`, simulated orders learn their fate from the week's first session, so everything after that session's
-close is spoilt instead.
+the Monday must be byte-identical, whatever the future holds, and so must be small forecasters and policies trained for
+it. At `first_session`, simulated orders learn their fate from the week's first session, so everything after that
+session's close is spoilt instead.
 """
 
 import shutil
@@ -17,33 +17,25 @@ from pathlib import Path
 
 import dagster as dg
 
-from learnfinance_dagster.calendar import session_close, week_from_key, week_of
+from learnfinance_dagster.calendar import week_from_key, week_of
 from learnfinance_dagster.commands.running import run_monday
+from learnfinance_dagster.commands.small_models import (
+    OpenDoor,
+    put_policies_in_use,
+    small,
+    train_forecasters,
+    train_policies,
+)
 from learnfinance_dagster.definitions import artifact_store, build, defs, market_door
 from learnfinance_dagster.errors import ConfigurationError, DataError
-from learnfinance_dagster.parameters import ForecastParameters
 from learnfinance_dagster.ports import Market
 from learnfinance_dagster.settings import Settings
-from learnfinance_dagster.symbols import is_index
 from learnfinance_dagster.values import Week
 from resources.market_directory import DirectoryMarket, MarketFrames
 from resources.market_directory.poison import Poison, poisoned
 
 MarketMaker = Callable[[MarketFrames], Market]
 HORIZONS = ("decision", "first_session")
-NAMES = 6
-"""Names that models are trained on here."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenDoor:
-    """A market door that is open already."""
-
-    market: Market
-
-    def open(self) -> Market:
-        """The market it was made with."""
-        return self.market
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +114,15 @@ def _before_the_week(settings: Settings, market: Market, week: Week, horizon: st
                 "news": "market",  # only what lies in files can be spoilt, and no vendor is asked ten times
                 "fundamentals": "market",
                 "models": "local",
-                "forecasting": _small(settings.forecasting, market),
+                **small(settings, market),
             }
         )
         previous = week_of(week.monday - timedelta(days=7))
-        if failures := _train(start, market, previous):
-            msg = f"no forecaster can be trained on the true market: {'; '.join(failures)}"
+        if failures := (*train_forecasters(start, market, previous), *put_policies_in_use(start, market, previous)):
+            msg = f"no model can be trained on the true market: {'; '.join(failures)}"
             raise DataError(msg)
         _run(start, market, previous)
         yield start
-
-
-def _small(forecasting: ForecastParameters, market: Market) -> ForecastParameters:
-    """Networks that are trained in a second: what they are allowed to see does not depend on their size."""
-    info = market.info
-    bars = market.bars(info.first_session, info.first_session, session_close(info.first_session))
-    names = tuple(symbol for symbol in bars["symbol"].head(NAMES + 1) if not is_index(symbol))[:NAMES]
-    return forecasting.model_copy(
-        update={"profile": "quick", "max_epochs": 1, "symbols": names, "validation_weeks": 8, "held_out_weeks": 12}
-    )
 
 
 def _artifacts_of(start: Settings, market: Market, week: Week) -> tuple[dict[str, bytes], tuple[str, ...]]:
@@ -148,20 +130,17 @@ def _artifacts_of(start: Settings, market: Market, week: Week) -> tuple[dict[str
     with tempfile.TemporaryDirectory(prefix="leakproof-") as folder:
         copy = start.model_copy(update={"data": Path(folder) / "copy"})
         shutil.copytree(start.root, copy.root)
-        trained = _train(copy, market, week) if start.market_clock == "decision" else ()
+        trained = (
+            (*train_forecasters(copy, market, week), *train_policies(copy, market, week))
+            if copy.market_clock == "decision"
+            else ()
+        )
         failures = (*trained, *_run(copy, market, week))
         store = artifact_store(copy)
         order = [key.path[-1] for key in defs.resolve_asset_graph().toposorted_asset_keys]
         stored = {name: store.path(name, week.key) for name in order}
         stored |= {path.name: path for path in sorted((copy.root / "outbox").glob(f"*{week.key}*"))}
         return {name: path.read_bytes() for name, path in stored.items() if path.exists()}, failures
-
-
-def _train(settings: Settings, market: Market, week: Week) -> tuple[str, ...]:
-    """Train every forecaster for one Monday; one line per failed step."""
-    job = build(settings, OpenDoor(market)).resolve_job_def("retrain")
-    with dg.DagsterInstance.ephemeral() as instance:
-        return run_monday(job, instance, week.key).failures
 
 
 def _run(settings: Settings, market: Market, week: Week) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from learnfinance_dagster.commands.running import Result, run_monday, run_range
 from learnfinance_dagster.definitions import artifact_store, build, market_door
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
-from learnfinance_dagster.orchestration.partitions import FIRST_MONDAY, FIRST_SNAPSHOT_YEAR, HISTORY_WEEKS
+from learnfinance_dagster.orchestration.partitions import FIRST_MONDAY, FIRST_SNAPSHOT_YEAR, HISTORY_WEEKS, TRAINING
 from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import Week
 
@@ -43,6 +43,13 @@ def gather(settings: Settings, week: Week, instance: dg.DagsterInstance) -> bool
     Raises:
         ConfigurationError: the market is too short.
     """
+    info = market_door(settings).open().info
+    if info.last_session < week.last_session or not TRAINING.has_partition_key(week.key):
+        msg = (
+            f"policies for {week.key} are trained once {week.last_session} is known, on the weekend before it;"
+            f" {info.name} ends {info.last_session}"
+        )
+        raise ConfigurationError(msg)
     first = _first_monday(settings, week)
     return _snapshots(settings, first, week, instance) and _history(settings, first, week, instance)
 
@@ -105,14 +112,15 @@ def _policies(settings: Settings, week: Week, instance: dg.DagsterInstance, lear
     result = run_monday(build(settings).resolve_job_def("sunday"), instance, week.key, config=config)
     if not _told(f"policies for {week.key}", result, began):
         return False
-    store = artifact_store(settings)
+    store, failed = artifact_store(settings), False
     for name in learned:
         outcome: PolicyOutcome = store.read(f"{name}_policy", [week.key])
         decision = outcome.card.decision if outcome.card else None
         told = outcome.failure or (decision.reason if decision else "")
         sys.stdout.write(f"    {name}: {told}\n")
+        failed = failed or bool(outcome.failure)
     sys.stdout.write(f"  e-mail: {settings.root / 'outbox' / f'training-{week.key}.html'}\n")
-    return True
+    return not failed
 
 
 def _told(what: str, result: Result, began: float) -> bool:

@@ -2,33 +2,57 @@
 
 import sys
 
+from learnfinance_dagster.allocation import ALLOCATORS
+from learnfinance_dagster.allocation.rl.card import PolicyCard, policy_card
 from learnfinance_dagster.definitions import models_door
 from learnfinance_dagster.errors import ConfigurationError
-from learnfinance_dagster.forecasting import chosen
+from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.forecasting.card import Card, card_of
 from learnfinance_dagster.settings import Settings
 
 
-def list_versions(forecaster: str) -> int:
-    """Every version of a forecaster, with what it could do when it was made."""
+LEARNED = tuple(allocator.name for allocator in ALLOCATORS if allocator.policy)
+
+
+def list_versions(model: str) -> int:
+    """Every version of a forecaster or a policy, with what it could do when it was made.
+
+    Raises:
+        ConfigurationError: there is no such model.
+    """
     store = models_door(Settings.from_environment()).open()
-    current = store.current(chosen([forecaster])[0].name)
-    versions = store.versions(forecaster)
+    current, versions = store.current(_known(model)), store.versions(model)
     for version in versions:
-        mark = "*" if version == current else " "
-        sys.stdout.write(f"{mark} {version}  {_told(card_of(store.read(forecaster, version)))}\n")
-    sys.stdout.write("* in use\n" if versions else f"no version of {forecaster} was trained yet: make train\n")
+        mark, files = "*" if version == current else " ", store.read(model, version)
+        told = _told_policy(policy_card(files)) if model in LEARNED else _told(card_of(files))
+        sys.stdout.write(f"{mark} {version}  {told}\n")
+    how = "make sunday" if model in LEARNED else "make train"
+    sys.stdout.write("* in use\n" if versions else f"no version of {model} was trained yet: {how}\n")
     return 0
 
 
-def use(forecaster: str, version: str) -> int:
+def _known(model: str) -> str:
+    """The name itself."""
+    names = (*(forecaster.name for forecaster in FORECASTERS), *LEARNED)
+    if model not in names:
+        msg = f"no such forecaster or policy: {model}; there are {', '.join(names)}"
+        raise ConfigurationError(msg)
+    return model
+
+
+def _told_policy(card: PolicyCard) -> str:
+    trained = f"{card.kind.value} for {card.serves}, on {card.trained_on.first} to {card.trained_on.last}"
+    return f"{trained}; {card.decision.reason}" if card.decision else trained
+
+
+def use(model: str, version: str) -> int:
     """Put a version in use: the way back from one that disappoints.
 
     Raises:
         ConfigurationError: there is no such version, or it is a yearly snapshot.
     """
     store = models_door(Settings.from_environment()).open()
-    name = chosen([forecaster])[0].name
+    name = _known(model)
     if not version.startswith("v"):
         msg = f"{version} is no version that can be in use: python -m learnfinance_dagster models list {name}"
         raise ConfigurationError(msg)

@@ -77,6 +77,7 @@ def skill_finding(  # noqa: PLR0913 - what it is about, what was seen, and what 
     weeks: int = WEEKS,
     *,
     measure: str = "skill",
+    form: str = "+.3g",
 ) -> DriftFinding:
     """Hold a version's newest weeks against what it could do before it was in use.
 
@@ -100,6 +101,7 @@ def skill_finding(  # noqa: PLR0913 - what it is about, what was seen, and what 
         low: lower end of the held-out interval of the mean of that figure.
         weeks: bad weeks in a row that are critical; with fewer known ones it is too early to tell.
         measure: what the figure is, for the reader.
+        form: how a figure is written.
 
     Raises:
         DataError: a figure is not finite.
@@ -116,8 +118,8 @@ def skill_finding(  # noqa: PLR0913 - what it is about, what was seen, and what 
         told = f"too early to tell: of {weeks} weeks that it takes, {measure} is known for {len(known)}"
         return DriftFinding(model, version, SKILL, Health.HEALTHY, told, retrain=False, figures=figures)
     health = Health.CRITICAL if bad >= weeks else Health.DEGRADED if bad >= WORRYING_WEEKS else Health.HEALTHY
-    last = ", ".join(f"{each:+.3g}" for each in newest[: max(bad, 1)][::-1])
-    limit = f"{low:+.3g}, the lower end of its held-out interval"
+    last = ", ".join(f"{each:{form}}" for each in newest[: max(bad, 1)][::-1])
+    limit = f"{low:{form}}, the lower end of its held-out interval"
     row = "the newest week is" if bad == 1 else f"the newest {bad} weeks are"
     told = f"{measure}: {row} below {limit}: {last}" if bad else f"{measure}: {last}, not below {limit}"
     return DriftFinding(model, version, SKILL, health, told, retrain=health is Health.CRITICAL, figures=figures)
@@ -223,8 +225,7 @@ def input_finding(  # noqa: PLR0913 - what it is about, two things to be compare
     figures = {"rows": float(len(rows))}
     for each in found:
         figures |= each.figures
-    retrain = worst.health is Health.CRITICAL
-    return DriftFinding(model, version, INPUTS, worst.health, told, retrain=retrain, figures=figures)
+    return DriftFinding(model, version, INPUTS, worst.health, told, retrain=False, figures=figures)
 
 
 def _compared(values: np.ndarray, training: InputMoments, place: int, fewest: int, *, only_mean: bool) -> _Compared:

@@ -18,9 +18,8 @@ from learnfinance_dagster.allocation.rl.card import CONFIG, METADATA, OBSERVER, 
 from learnfinance_dagster.allocation.rl.episodes import Noise
 from learnfinance_dagster.allocation.rl.history import NOBODY, PolicyHistory
 from learnfinance_dagster.allocation.rl.observation import Observer
-from learnfinance_dagster.allocation.rl.state import FEATURES
+from learnfinance_dagster.allocation.rl.state import FEATURES, PolicyState
 from learnfinance_dagster.documents import to_json
-from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.parameters import PolicyParameters
 
 SMALL = {"width": 8, "variants": 2, "envs": 4, "learning_rate": 3e-3}
@@ -141,6 +140,25 @@ def untrained(algorithm: Algorithm, seed: int = 7, gain: float = 1.0, width: int
     return {f"{algorithm.module().ACTOR}{name}": tensor for name, tensor in actor.state_dict().items()}
 
 
+def reader(algorithm: Algorithm, channel: str, gain: float = 3.0, width: int = 8):
+    """Weights of a policy that buys where one channel is high, and reads nothing else."""
+    import torch
+
+    from learnfinance_dagster.allocation.rl.networks import Actor
+    from learnfinance_dagster.allocation.rl.observation import CHANNELS
+
+    actor = Actor(width, algorithm.module().ACTIVATION)
+    with torch.no_grad():
+        for tensor in actor.parameters():
+            tensor.zero_()
+        first, second = actor.encoder.name[0], actor.encoder.name[2]
+        first.weight[0, CHANNELS.index(channel)], first.weight[1, CHANNELS.index(channel)] = 0.2, -0.2
+        second.weight[0, 0] = second.weight[1, 1] = 1.0
+        actor.logits.name.weight[0, 0], actor.logits.name.weight[0, 1] = gain, -gain
+        actor.logits.cash.bias[0] = -3.0
+    return {f"{algorithm.module().ACTOR}{name}": tensor for name, tensor in actor.state_dict().items()}
+
+
 def lively(algorithm: Algorithm, observer: Observer, seed: int = 7, gain: float = 1.0):
     """A policy that never learned, but reads its inputs."""
     from learnfinance_dagster.allocation.rl.policy import policy_of
@@ -166,6 +184,17 @@ def in_use(spec: PolicySpec, observer: Observer | None = None, **changes) -> Pol
     """A version that nobody trained, ready to decide."""
     files = version_files(spec, observer or Observer.fit(made_up(60)), **changes)
     return PolicyInUse(policy_card(spec.name, configuration={"width": 8}, **changes), files)
+
+
+def a_state(symbols, weights=None) -> PolicyState:
+    """What is known of some names, which does not depend on their order."""
+    drawn = {name: np.random.default_rng([*name.encode()]).normal(size=len(FEATURES) + 1).tolist() for name in symbols}
+    return PolicyState(
+        symbols=tuple(symbols),
+        features={name: tuple(values[:-1]) for name, values in drawn.items()},
+        forecast={name: 0.01 * values[-1] for name, values in drawn.items()},
+        weights=weights or {},
+    )
 
 
 def rows_of(history: PolicyHistory, week: date, *, before: int = 14) -> pd.DataFrame:
@@ -251,12 +280,3 @@ def certificate(algorithm: str, version: str, *, passed: bool):
         behaviour=Behaviour(0.8, 0.3, 0.2, {"equal_weight": 0.3}),
         checks=(Condition("learns what is there", passed, "0.0 ± 1.0 bp a week when it is told the future"),),
     )
-
-
-def refusing(why: str) -> Callable:
-    """A trainer that must not be asked."""
-
-    def train(_order):
-        raise DataError(why)
-
-    return train

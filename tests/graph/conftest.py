@@ -5,16 +5,18 @@ import sqlite3
 import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from tiny_forecasts import PLAIN, TINY
+from tiny_policies import LEARNING, PAST_WEEKS, certify, speak
 
 from learnfinance_dagster.commands.running import QUIET
 from learnfinance_dagster.definitions import artifact_store, build
 from learnfinance_dagster.orchestration.failures import COMPLETED
+from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
 from learnfinance_dagster.parameters import OrderParameters, UniverseParameters
 from learnfinance_dagster.settings import Settings
 from resources.practice_market import PracticeSpec, ensure
@@ -209,6 +211,35 @@ class Traded:
 def traded(build_house):
     """Two Mondays in a row. Look only: to run something, `build_house(traded.house)`."""
     house, weeks = build_house(), ("2021-06-07", "2021-06-14")
+    return Traded(house, weeks, tuple(house.run("monday", week) for week in weeks))
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A house whose policies were trained on a Sunday, for the Monday after it, and how the runs went."""
+
+    house: House
+    week: str
+    gathered: Went
+    went: Went
+
+
+@pytest.fixture(scope="session")
+def taught(build_house):
+    """Half a year of past Mondays, and the first policies of all learned allocators. Look only."""
+    house, week = build_house().with_settings(**LEARNING), "2021-06-07"
+    mondays = [(date.fromisoformat(week) - timedelta(weeks=ago)).isoformat() for ago in range(PAST_WEEKS, 0, -1)]
+    gathered = house.run_range(mondays, POLICY_EVIDENCE)
+    assert gathered.success, gathered.errors
+    speak(house.store, mondays)
+    certify(house.settings)
+    return Taught(house, week, gathered, house.run("sunday", week))
+
+
+@pytest.fixture(scope="session")
+def six(taught, build_house):
+    """The two Mondays after that Sunday, with six accounts. Look only."""
+    house, weeks = build_house(taught.house).with_settings(**LEARNING), (taught.week, "2021-06-14")
     return Traded(house, weeks, tuple(house.run("monday", week) for week in weeks))
 
 

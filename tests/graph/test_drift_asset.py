@@ -29,6 +29,7 @@ from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.evaluation.drift import DriftFinding, DriftReport, Health
 from learnfinance_dagster.forecasting.candidate import make_model
 from learnfinance_dagster.forecasting.forecaster import SCALER
+from learnfinance_dagster.forecasting.forecasts import no_forecasts
 from learnfinance_dagster.forecasting.panel import OHLCV, panel_of
 from learnfinance_dagster.forecasting.recipe import Material
 from learnfinance_dagster.forecasting.windows import windows_at
@@ -37,7 +38,7 @@ from learnfinance_dagster.orchestration.partitions import TRAINING, WEEKLY
 from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.schemas.forecasts import Forecast
 from learnfinance_dagster.settings import Settings
-from learnfinance_dagster.values import EquityMark, FillReport, Mode
+from learnfinance_dagster.values import EquityMark, FillReport, Mode, TargetWeights
 from resources.artifacts import ArtifactIOManager, ArtifactStore
 
 WEEK = "2010-06-14"
@@ -45,7 +46,8 @@ WEEK = "2010-06-14"
 MONDAYS = [week_of(date.fromisoformat(WEEK) - timedelta(weeks=ago)) for ago in range(23, -1, -1)]
 NAMES = tuple("ABCDEFGHIJ")
 ACCOUNTS = ("equal_weight", "ppo_lstm")
-STORED = {"drift": DriftReport, "ppo_lstm_experience": Experience} | {f"{name}_fills": FillReport for name in ACCOUNTS}
+STORED: dict[str, type] = {f"{name}_fills": FillReport for name in ACCOUNTS}
+STORED |= {"drift": DriftReport, "ppo_lstm_experience": Experience, "ppo_lstm_weights": TargetWeights}
 LSTM = plain_forecaster.a_forecaster(name="lstm")
 POLICY_READS = ("screened_universe", "state_features", "lstm_forecast")
 PLAIN = (HRP, EQUAL_WEIGHT)
@@ -141,7 +143,13 @@ class Scene:
             "ppo_lstm", card.version, {METADATA: card.content(), OBSERVER: json.dumps(observer.to_document()).encode()}
         )
         self.models.set_current("ppo_lstm", card.version)
+        self.decided(card.version)
         return card
+
+    def decided(self, version, failure=""):
+        """Store the newest Monday's weights, which say who decided."""
+        provenance = {"policy": version} if version else {}
+        self.store.write("ppo_lstm_weights", WEEK, TargetWeights("ppo_lstm", WEEK, {}, {}, {}, failure, provenance))
 
     def said(self, of, weeks=MONDAYS[-9:], version=None):
         """Store forecasts: a function of what was to come."""
@@ -184,7 +192,7 @@ class Scene:
     def run(self, week=WEEK, allocators=(*PLAIN, PPO_LSTM)):
         """Materialize the report; model and kind → finding, and the result of the run."""
         ledger = SimpleNamespace(marks=lambda account, until: [m for m in self.marks[account] if m.monday <= until])
-        upstream = ["daily_bars", *POLICY_READS]
+        upstream = ["daily_bars", "ppo_lstm_weights", *POLICY_READS]
         result = dg.materialize(
             [
                 drift_asset(allocators, [LSTM]),
@@ -376,10 +384,14 @@ def test_news_that_were_always_fetched_and_now_are_not_is_told(scene):
 
 def test_without_any_version_nothing_is_measured_and_nothing_fails(scene):
     scene.models = MemoryModelStore()
+    nobody = no_forecasts(MONDAYS[-1], NAMES, "no lstm model had been trained by 2010-06-14")
+    scene.store.write("lstm_forecast", WEEK, nobody)
+    scene.decided("", "no ppo_lstm policy had been put in use by 2010-06-14")
     found, result = scene.run()
     assert {(each.health, each.retrain, each.version) for each in found.values()} == {(Health.DEGRADED, False, "")}
-    assert "not measured: no lstm model had been trained" in found["lstm", "skill"].told
-    assert found["ppo_lstm", "inputs"].told == "not measured: no ppo_lstm policy had been put in use by 2010-06-14"
+    assert "nobody forecast this Monday: no lstm model had been trained" in found["lstm", "skill"].told
+    told = "not measured: nobody decided this Monday: no ppo_lstm policy had been put in use by 2010-06-14"
+    assert found["ppo_lstm", "inputs"].told == told
     assert not any(check.passed for check in checks_of(result).values())
 
 
@@ -401,19 +413,14 @@ def test_a_version_that_was_never_judged_has_no_skill_to_compare_but_inputs(scen
     assert found["lstm", "inputs"].health is Health.HEALTHY
 
 
-def test_a_policy_that_knows_the_week_is_not_held_against_it_but_the_one_before_it(scene):
-    scene.a_policy(version="v2010-06-20-000000000000", serves=date(2010, 6, 21), known_until=date(2010, 6, 18))
-    finding = scene.run()[0]["ppo_lstm", "skill"]
-    assert (finding.version, finding.health) == (scene.ppo.version, Health.HEALTHY)
-    assert finding.figures["known_weeks"] == 8
-
-
-def test_where_every_policy_knows_the_week_nothing_is_measured(scene):
-    scene.models = MemoryModelStore()
-    scene.a_policy(version="v2010-06-20-000000000000", serves=date(2010, 6, 21), known_until=date(2010, 6, 18))
-    finding = scene.run()[0]["ppo_lstm", "skill"]
-    assert (finding.health, finding.retrain) == (Health.DEGRADED, False)
-    assert "no ppo_lstm policy had been put in use by 2010-06-14" in finding.told
+def test_what_is_put_in_use_later_changes_no_report(scene):
+    """Planted: newer versions are in use, one of them said to have been trained for that very Monday."""
+    before = scene.run()[0]
+    usual = {"serves": MONDAYS[-1].monday, "known_until": MONDAYS[-1].last_session}
+    scene.a_forecaster(version="v2010-06-13-000000000000", **usual)
+    scene.a_policy(version="v2010-06-13-111111111111", **usual)
+    scene.decided(scene.ppo.version)
+    assert scene.run()[0] == before
 
 
 def test_a_house_that_has_just_begun_is_too_early_to_tell(scene):

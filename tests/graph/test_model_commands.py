@@ -221,9 +221,12 @@ def test_training_again_does_not_undo_a_rollback(versions, terminal):
     [
         (
             ("models", "list", "lsmt"),
-            "ConfigurationError: no such forecaster: lsmt; there are lstm, patchtst, transfer_lstm",
+            "ConfigurationError: no such forecaster or policy: lsmt; there are lstm, patchtst, transfer_lstm",
         ),
-        (("models", "use", "lsmt", "v2020-05-31-000000000000"), "ConfigurationError: no such forecaster: lsmt"),
+        (
+            ("models", "use", "lsmt", "v2020-05-31-000000000000"),
+            "ConfigurationError: no such forecaster or policy: lsmt",
+        ),
         (
             ("models", "use", "lstm", "v2020-05-31-000000000000"),
             "ConfigurationError: lstm has no version v2020-05-31-000000000000",

@@ -184,6 +184,10 @@ class Episodes:
         self.variant = np.zeros(batch, dtype=np.int64)
         self.weights = np.zeros((batch, world.slots))
         self.outside = np.zeros(batch)
+        self.bought = np.zeros((batch, world.slots))
+        """What was held after the last trades, in the slots of now. This is observed and not `weights`: these hold the
+        prices of the very open at which the decision will trade, and no decision knows them."""
+        self.bought_outside = np.zeros(batch)
         self.first = np.zeros(batch)
         self.second = np.zeros(batch)
         self.parts = np.zeros((2, batch))
@@ -199,6 +203,7 @@ class Episodes:
         self.left[which] = self.length
         self.variant[which] = self.rng.integers(0, len(self.world.static), count)
         self.weights[which], self.outside[which] = 0.0, 0.0
+        self.bought[which], self.bought_outside[which] = 0.0, 0.0
         self.first[which], self.second[which] = self.world.scale.mean, self.world.scale.second
 
     def observe(self) -> np.ndarray:
@@ -207,9 +212,9 @@ class Episodes:
         width = static.shape[2]
         out = np.empty((len(self.week), size(self.world.slots)), dtype=np.float32)
         out[:, :width] = static[self.variant, self.week]
-        out[:, width:-2] = self.weights
-        out[:, -2] = 1.0 - self.weights.sum(axis=1) - self.outside
-        out[:, -1] = self.outside
+        out[:, width:-2] = self.bought
+        out[:, -2] = 1.0 - self.bought.sum(axis=1) - self.bought_outside
+        out[:, -1] = self.bought_outside
         return out
 
     def step(self, logits: np.ndarray) -> Stepped:
@@ -222,6 +227,7 @@ class Episodes:
         reward = paid + sharpe - world.baseline[week]
         self.week = week + 1
         self.weights, self.outside = world.carried(held.weights, self.week)
+        self.bought, self.bought_outside = world.carried(target, self.week)
         self.left -= 1
         last = self.observe()
         over = self.left == 0

@@ -1,7 +1,7 @@
 """From what is known of a Monday to the numbers that a policy reads: one object for training, evaluation and serving.
 
 Layout of an observation with K slots, float32: K blocks of `CHANNELS` (imputed, standardized, clipped; the last two say
-how much was imputed and whether a name is there), then K current weights, then cash, then the share held in names that
+how much was imputed and whether a name is there), then K weights held, then cash, then the share held in names that
 are no longer screened. Slots are the week's names by rank; which name stands where is `PolicyState.symbols` or
 `PolicyHistory.name`, never remembered.
 """

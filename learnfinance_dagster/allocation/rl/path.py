@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,20 @@ from learnfinance_dagster.allocation.rl.observation import assembled
 if TYPE_CHECKING:
     from learnfinance_dagster.allocation.rl.policy import Policy
 
-Choose = Callable[[int, np.ndarray, np.ndarray], np.ndarray]
-"""Week, (1, K) weights before trading, (1,) share outside → (1, K) target weights."""
+
+class Before(NamedTuple):
+    """A portfolio before it trades, in the slots of now."""
+
+    weights: np.ndarray
+    """(1, K) at the prices of the open at which it will trade."""
+    bought: np.ndarray
+    """(1, K) after the last trades: what a decision may know (see `Episodes.bought`)."""
+    bought_outside: np.ndarray
+    """(1,) of it, the share in names without a slot."""
+
+
+Choose = Callable[[int, Before], np.ndarray]
+"""Week, portfolio before trading → (1, K) target weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +52,15 @@ def walk(world: World, choose: Choose) -> Path:
     count, slots = len(world.history), world.slots
     log_returns, turnover, chosen = np.zeros(count), np.zeros(count), np.zeros((count, slots))
     weights, outside = np.zeros((1, slots)), np.zeros(1)
+    bought, bought_outside = weights, outside
     for week in range(count):
         if week:
             weights, outside = world.carried(weights, np.array([week]))
-        target = choose(week, weights, outside)
+            bought, bought_outside = world.carried(bought, np.array([week]))
+        target = choose(week, Before(weights, bought, bought_outside))
         held = hold(weights, outside, target, world.history.returns[[week]], world.costs)
         log_returns[week], turnover[week], chosen[week] = held.log_return[0], held.turnover[0], target[0]
-        weights = held.weights
+        weights, bought = held.weights, target
     return Path(log_returns, turnover, chosen)
 
 
@@ -54,9 +68,9 @@ def policy_path(policy: "Policy", world: World) -> Path:
     """A policy, deterministic, on every week."""
     channels = world.static[0].reshape(len(world.history), world.slots, -1)
 
-    def choose(week: int, weights: np.ndarray, outside: np.ndarray) -> np.ndarray:
-        cash = 1.0 - weights.sum(axis=1) - outside
-        observation = assembled(channels[[week]], weights, cash, outside)
+    def choose(week: int, before: Before) -> np.ndarray:
+        cash = 1.0 - before.bought.sum(axis=1) - before.bought_outside
+        observation = assembled(channels[[week]], before.bought, cash, before.bought_outside)
         return target_weights(policy.logits(observation), world.present[[week]], world.rules)
 
     return walk(world, choose)
@@ -71,8 +85,8 @@ def equal_weight_path(world: World) -> Path:
 def weights_path(world: World, targets: np.ndarray) -> Path:
     """(T, K) target weights; where a week's are not known the portfolio is left alone, as its account would be."""
 
-    def choose(week: int, weights: np.ndarray, _outside: np.ndarray) -> np.ndarray:
+    def choose(week: int, before: Before) -> np.ndarray:
         target = targets[[week]]
-        return weights if np.isnan(target[0, world.present[week] > 0]).any() else np.nan_to_num(target)
+        return before.weights if np.isnan(target[0, world.present[week] > 0]).any() else np.nan_to_num(target)
 
     return walk(world, choose)

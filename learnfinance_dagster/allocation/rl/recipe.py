@@ -145,6 +145,7 @@ class Recipe:
                 "rules": {"max_weight": rules.max_weight, "min_cash": rules.min_cash},
                 "cost": self.request.costs.bps_per_side,
                 "start": self.begun.fingerprint if self.begun else "",
+                "trained_on": [self.split.trained_on.first, self.split.trained_on.last],
                 "layout": LAYOUT,
             }
         )
