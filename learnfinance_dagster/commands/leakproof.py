@@ -130,12 +130,10 @@ def _artifacts_of(start: Settings, market: Market, week: Week) -> tuple[dict[str
     with tempfile.TemporaryDirectory(prefix="leakproof-") as folder:
         copy = start.model_copy(update={"data": Path(folder) / "copy"})
         shutil.copytree(start.root, copy.root)
-        trained = (
-            (*train_forecasters(copy, market, week), *train_policies(copy, market, week))
-            if copy.market_clock == "decision"
-            else ()
-        )
-        failures = (*trained, *_run(copy, market, week))
+        failures: tuple[str, ...] = ()
+        if copy.market_clock == "decision":
+            failures = (*train_forecasters(copy, market, week), *train_policies(copy, market, week))
+        failures += _run(copy, market, week)
         store = artifact_store(copy)
         order = [key.path[-1] for key in defs.resolve_asset_graph().toposorted_asset_keys]
         stored = {name: store.path(name, week.key) for name in order}

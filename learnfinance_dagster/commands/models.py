@@ -10,7 +10,6 @@ from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.forecasting.card import Card, card_of
 from learnfinance_dagster.settings import Settings
 
-
 LEARNED = tuple(allocator.name for allocator in ALLOCATORS if allocator.policy)
 
 

@@ -106,9 +106,17 @@ def test_weights_drift_with_prices_and_only_the_rest_is_traded():
     episodes.step(BUY)
     grown = 0.2 * 1.5 / 1.1
     assert episodes.weights[0, 0] == pytest.approx(grown, abs=1e-15)
-    assert episodes.observe()[0, -3:-1] == pytest.approx([grown, 1 - grown], abs=1e-7)
     episodes.step(BUY)
     assert episodes.held.turnover[0] == pytest.approx((grown - 0.2) / 2, abs=1e-15)
+
+
+@pytest.mark.parametrize("jump", [0.5, -0.3])
+def test_a_decision_does_not_see_the_prices_of_the_open_at_which_it_will_trade(jump):
+    """A holding week ends at the next open: drifted weights would tell the gap since the last close."""
+    world = played(one_name(["AAA"] * 4, [jump, 0.0, 0.0, 0.0]))
+    episodes = whole(world)
+    seen = episodes.step(BUY).observation
+    assert seen[0, -3:-1] == pytest.approx([0.2, 0.8], abs=1e-7)
 
 
 def test_turnover_is_half_of_the_traded_value_and_costs_both_sides():
@@ -134,7 +142,7 @@ def test_a_name_that_leaves_is_not_its_successor_and_is_sold_a_week_later():
     grown = 0.2 * 1.5 / 1.1
     assert episodes.weights.tolist() == [[0.0]]
     assert episodes.outside[0] == pytest.approx(grown, abs=1e-15)
-    assert episodes.observe()[0, -3:] == pytest.approx([0.0, 1 - grown, grown], abs=1e-7)
+    assert episodes.observe()[0, -3:] == pytest.approx([0.0, 0.8, 0.2], abs=1e-7)
     episodes.step(SELL)
     assert episodes.held.turnover[0] == pytest.approx(grown / 2, abs=1e-15)
     assert episodes.outside.tolist() == [0.0]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from policy_world import made_up, played, state_at, thinned
 
+from learnfinance_dagster.allocation.rl.action import target_weights
 from learnfinance_dagster.allocation.rl.episodes import Episodes
 from learnfinance_dagster.allocation.rl.history import NOBODY
 from learnfinance_dagster.allocation.rl.observation import (
@@ -51,7 +52,8 @@ def portfolio(cash, positions):
 def test_a_monday_is_observed_as_the_same_week_was_in_training_to_the_byte(history):
     """D10: the predecessor's live features were made in another way than those it had learned from."""
     observer = Observer.fit(history)
-    episodes = Episodes(played(history, observer), 8, np.random.default_rng(0), weeks=len(history))
+    world = played(history, observer)
+    episodes = Episodes(world, 8, np.random.default_rng(0), weeks=len(history))
     rng = np.random.default_rng(1)
     held: list[dict[str, float]] = [{} for _ in episodes.week]
     for _ in range(episodes.length - 1):
@@ -60,11 +62,12 @@ def test_a_monday_is_observed_as_the_same_week_was_in_training_to_the_byte(histo
             served = padded(observer.state(state_at(history, week, held[number])), history.name.shape[1])
             assert served[:, :-2].tobytes() == trained[[number], :-2].tobytes()
             np.testing.assert_allclose(served[0, -2:], trained[number, -2:], rtol=0, atol=1e-6)
-        names = history.name[episodes.week]
-        episodes.step(rng.normal(0, 2, (8, history.name.shape[1] + 1)))
+        names, logits = history.name[episodes.week], rng.normal(0, 2, (8, history.name.shape[1] + 1))
+        bought = target_weights(logits, world.present[episodes.week], world.rules)
+        episodes.step(logits)
         held = [
             {history.symbols[name]: float(weight) for name, weight in zip(*row, strict=True) if name != NOBODY}
-            for row in zip(names, episodes.held.weights, strict=True)
+            for row in zip(names, bought, strict=True)
         ]
 
 

@@ -31,10 +31,11 @@ FITTED = Observer.fit(HISTORY[:20])
 
 
 def served(policy, history):
-    """Every Monday is asked for by name, as `<name>_weights` does it, and its weights drift until the next one."""
+    """Every Monday is asked for by name, as `<name>_weights` does it."""
     world = played(history, policy.observer)
 
-    def choose(week, weights, outside):
+    def choose(week, before):
+        weights, outside = before.bought, before.bought_outside
         slots = [slot for slot, name in enumerate(history.name[week]) if name != NOBODY]
         symbols = {slot: history.symbols[history.name[week, slot]] for slot in slots}
         held = {symbols[slot]: weights[0, slot] for slot in slots if weights[0, slot]}
