@@ -255,7 +255,7 @@ def test_a_forecaster_that_ranks_names_backwards_for_four_weeks_is_to_be_trained
     scene.said(lambda truth: -truth, MONDAYS[-5:-1])
     found, result = scene.run()
     finding = found["lstm", "skill"]
-    assert (finding.health, finding.retrain) == (Health.CRITICAL, False)
+    assert (finding.health, finding.retrain) == (Health.CRITICAL, True)
     assert [finding.figures[f"{ago}_weeks_ago"] for ago in (5, 4, 3, 2, 1)] == pytest.approx([1, -1, -1, -1, -1])
     check = checks_of(result)["lstm_skill"]
     assert (check.passed, check.severity, check.description) == (False, dg.AssetCheckSeverity.WARN, finding.told)
@@ -325,7 +325,7 @@ def test_a_channel_that_bars_do_not_have_is_not_passed_over_in_silence(scene):
 def test_an_account_that_trails_equal_weight_for_four_weeks_is_to_be_trained(scene):
     scene.accounts({"equal_weight": [0.01] * 8, "ppo_lstm": [0.02] * 4 + [0.009] * 4})
     finding = scene.run()[0]["ppo_lstm", "skill"]
-    assert (finding.health, finding.retrain) == (Health.CRITICAL, False)
+    assert (finding.health, finding.retrain) == (Health.CRITICAL, True)
     assert finding.figures["low"] == scene.ppo.decision.weekly_excess.low
     assert [finding.figures[f"{ago}_weeks_ago"] for ago in (8, 1)] == pytest.approx([0.01, -0.001])
 
