@@ -58,12 +58,11 @@ def test_a_lived_week_is_what_an_episode_would_have_made_of_it():
     found = episodes.step(logits)
     target = target_weights(logits, WORLD.present[[WEEK]], RULES)[0]
     held = dict(zip(state_at(HISTORY, WEEK, {}).symbols, target.tolist(), strict=True))
-    carried = dict(zip(held, episodes.held.weights[0].tolist(), strict=True))
     (transition,) = taken(
         lived(
             executed=held,
             log_return=float(episodes.held.log_return[0]),
-            after=state_at(HISTORY, WEEK + 1, carried),
+            after=state_at(HISTORY, WEEK + 1, held),
         )
     )
     np.testing.assert_allclose(transition.observation, seen[0], atol=1e-6)
