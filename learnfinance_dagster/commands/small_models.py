@@ -92,9 +92,11 @@ def put_policies_in_use(settings: Settings, market: Market, week: Week) -> tuple
 
 
 def train_policies(settings: Settings, market: Market, week: Week) -> tuple[str, ...]:
-    """What policies learn from before a Monday, and the policies; one line per failed step or policy."""
-    policies = [f"{name}_policy" for name in _learned(settings)]
-    assets = ["policy_history", *policies, *(["training_summary"] if policies else [])]
+    """What policies learn from before a Monday, the policies, and their letter; one line per failed step or policy."""
+    learned = _learned(settings)
+    if not learned:
+        return ()
+    assets = ["policy_history", *(f"{name}_policy" for name in learned), "training_summary"]
     job = build(settings, OpenDoor(market)).resolve_implicit_global_asset_job_def()
     with dg.DagsterInstance.ephemeral() as instance:
         result = run_monday(job, instance, week.key, assets)

@@ -23,7 +23,7 @@ SMALL = PolicyParameters(
     profile="quick",
     max_steps=200,
     held_out_weeks=12,
-    min_training_weeks=12,
+    min_training_weeks=8,
     min_judged_weeks=8,
     fine_tune_weeks=4,
     resamples=200,
@@ -36,8 +36,8 @@ LEARNING = {
     "forecasting": TINY.model_copy(update={"missing_snapshot": "momentum"}),
 }
 """Settings of a house in which all six accounts trade."""
-PAST_WEEKS = 26
-"""Mondays before the first one that is traded: 12 to learn from, 12 that judge, one between, one that is not over."""
+PAST_WEEKS = 22
+"""Mondays before the first one that is traded: 8 to learn from, 12 that judge, one between, one that is not over."""
 
 
 def certify(settings):

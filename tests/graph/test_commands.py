@@ -24,6 +24,7 @@ SMALL = {
     "FORECASTING__VALIDATION_WEEKS": "8",
     "FORECASTING__HELD_OUT_WEEKS": "12",
     "FORECASTING__MAX_EPOCHS": "1",
+    "ALLOCATORS": '["hrp", "equal_weight"]',  # policies have tests of their own
 }
 
 

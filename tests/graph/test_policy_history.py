@@ -11,12 +11,14 @@ import pytest
 from forecast_scene import one_thread
 from tiny_forecasts import TINY
 
+from assets.policies import history as history_module
 from learnfinance_dagster.allocation.rl.history import history_of
-from learnfinance_dagster.calendar import session_close, week_from_key
+from learnfinance_dagster.calendar import session_close, week_from_key, week_of
 from learnfinance_dagster.commands.running import QUIET
 from learnfinance_dagster.definitions import build
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
 from learnfinance_dagster.orchestration.partitions import WEEKLY
+from learnfinance_dagster.returns import holding_returns
 from learnfinance_dagster.schemas.policies import PolicyHistory
 from learnfinance_dagster.schemas.signals import StateFeatures
 from resources.market_directory import DirectoryMarket
@@ -271,12 +273,8 @@ def test_later_weeks_that_are_stored_are_not_in_it(made, build_house):
     assert rows[rows["monday"] < date.fromisoformat(MONDAYS[3])].drop(columns="week").equals(same)
 
 
-@pytest.mark.parametrize("how", list(Poison))
-def test_nothing_after_the_last_session_is_read(made, build_house, practice_folder, how):
-    """Bars and forecasts are made anew, on a market whose future is spoilt; stored weeks to come are spoilt too."""
-    house = settle(build_house(made[0]))
-    frames = DirectoryMarket.from_directory(practice_folder).frames
-    market = DirectoryMarket.from_frames(poisoned(frames, session_close(SERVED.last_session), how))
+def trained_on(house, market):
+    """Bytes of the history, made anew on another market; the served week itself is spoilt too."""
     for asset in ("daily_bars", FORECASTS, "policy_history"):
         drop(house, asset)
     for asset in set(POLICY_EVIDENCE) - {"daily_bars"}:  # the served week's bars are all known
@@ -285,9 +283,42 @@ def test_nothing_after_the_last_session_is_read(made, build_house, practice_fold
         path.write_bytes(b"spoilt")
     went = train_for(house, market=market)
     assert went.success, went.errors
-    assert house.store.path("policy_history", SERVED.key).read_bytes() == (
-        made[0].store.path("policy_history", SERVED.key).read_bytes()
-    )
+    return house.store.path("policy_history", SERVED.key).read_bytes()
+
+
+def spoilt(folder, how):
+    frames = DirectoryMarket.from_directory(folder).frames
+    return DirectoryMarket.from_frames(poisoned(frames, session_close(SERVED.last_session), how))
+
+
+@pytest.mark.parametrize("how", list(Poison))
+def test_nothing_after_the_last_session_is_read(made, build_house, practice_folder, how):
+    """Bars and forecasts are made anew, on a market whose future is spoilt; stored weeks to come are spoilt too."""
+    found = trained_on(settle(build_house(made[0])), spoilt(practice_folder, how))
+    assert found == made[0].store.path("policy_history", SERVED.key).read_bytes()
+
+
+def test_a_planted_leak_is_caught(made, build_house, practice_folder, monkeypatch):
+    """Planted: every Monday has the return of the week after it, and none is known that should not be."""
+    found = []
+    for market in (DirectoryMarket.from_directory(practice_folder), spoilt(practice_folder, Poison.SHOCK)):
+        monkeypatch.setattr(history_module, "holding_returns", a_week_early(market))
+        house = settle(build_house(made[0]))
+        found.append(trained_on(house, market))
+        rows = rows_for(house)
+        assert max(rows.loc[rows["holding_return"].notna(), "monday"]).isoformat() == MONDAYS[-2]
+    assert found[0] != found[1]
+
+
+def a_week_early(market):
+    def returns(bars, weeks):
+        opens = SERVED.sessions[0]
+        everything = market.bars(min(bars["date"]), opens, session_close(opens))
+        later = {week_of(week.monday + timedelta(weeks=1)).key: week.key for week in weeks[:-1]}
+        found = holding_returns(everything, [week_from_key(key) for key in later])
+        return found.assign(week=found["week"].map(later).astype("str"))
+
+    return returns
 
 
 class GivesTomorrowsBars(DirectoryMarket):
