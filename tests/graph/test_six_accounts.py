@@ -13,6 +13,7 @@ from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.calendar import session_close, week_from_key
 from learnfinance_dagster.definitions import ledger_door, market_door, models_door
 from learnfinance_dagster.evaluation.drift import Health
+from learnfinance_dagster.reporting.policies import drift_caveats
 from learnfinance_dagster.values import Mode
 
 ACCOUNTS = [allocator.name for allocator in ALLOCATORS]
@@ -200,8 +201,13 @@ def test_what_did_not_decide_lived_through_nothing_and_is_not_measured(hurt):
     found = house.read("ppo_lstm_experience", week)
     assert (found.state, found.executed) == (None, {})
     assert found.pending.startswith("no weights: ")
-    findings = {(each.model, each.kind): each for each in house.read("drift", week).findings}
+    report = house.read("drift", week)
+    findings = {(each.model, each.kind): each for each in report.findings}
     for model in ("lstm", "ppo_lstm", "sac_lstm", "sac_patchtst"):
         assert findings[model, "skill"].health is Health.DEGRADED
         assert findings[model, "skill"].told.startswith("not measured: nobody ")
     assert findings["ppo_patchtst", "skill"].version
+    letter = "".join(letter_of(house, week)[0].split())
+    warned = drift_caveats(report)
+    assert len(warned) >= 8
+    assert all("".join(sentence.split()) in letter for sentence in warned)
