@@ -69,7 +69,9 @@ def policy_asset(allocator: Allocator, spec: PolicySpec, peers: Sequence[PolicyS
         metadata: dict[str, Any] = {}
 
         def produce() -> PolicyOutcome:
-            label_due(context, [allocator], artifacts, floor, market.open(), week.last_session)
+            labels = label_due(context, [allocator], artifacts, floor, market.open(), week.last_session)
+            unlabelled = [f"{key}: {why}" for (_, key), why in labels.items() if why]
+            metadata["weeks_without_a_label"] = "; ".join(unlabelled) or "none"
             request = PolicyRequest(
                 spec=spec,
                 week=week,
