@@ -15,7 +15,7 @@ from learnfinance_dagster.fingerprints import code_hash as hash_of_code
 from learnfinance_dagster.ports import Checkpoints, ModelStore, TrialRegister
 
 PACKAGE = Path(__file__).parents[2]
-TELLING = {"plots", "outcome", "experience", "rewards"}
+TELLING = {"plots", "outcome", "experience"}
 """Modules that no trained version depends on."""
 SHARED = (
     "allocation/constraints.py",
