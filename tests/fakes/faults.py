@@ -1,7 +1,8 @@
 """What vendors do wrong, one list for all of them, and the table of what came of it.
 
-A test of an adapter walks `FAULTS`, lets its local server answer with `fault.spoil(good answer)`, and gives what happened
-to `check_table`, which holds `docs/results/faults.md` to it. `LEARNFINANCE_TEST_WRITE_FAULTS=1` writes the table anew.
+A test of an adapter walks `FAULTS`, lets its local server answer with `fault.spoil(good answer)`, and gives what
+happened to `check_table`, which holds `docs/results/faults.md` to it.
+`LEARNFINANCE_TEST_WRITE_FAULTS=1` writes the table anew.
 """
 
 import os
@@ -16,8 +17,8 @@ LONGER_THAN_ANY_PATIENCE = 3.0
 """Seconds of silence; adapters under test are given less time than this."""
 HEAD = """# What happens when a vendor fails
 
-Written by the tests (`LEARNFINANCE_TEST_WRITE_FAULTS=1`), which fail when it is not what they see. Each vendor stands on this
-machine as a local server and misbehaves in the same ways.
+Written by the tests (`LEARNFINANCE_TEST_WRITE_FAULTS=1`), which fail when it is not what they see. Each vendor stands
+on this machine as a local server and misbehaves in the same ways.
 """
 
 
