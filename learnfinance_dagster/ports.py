@@ -326,19 +326,40 @@ class Broker(Protocol):
         """Which clock binds it."""
         ...
 
+    @property
+    def is_real_money(self) -> bool:
+        """Whether its orders spend real money; paper and simulated accounts do not."""
+        ...
+
     def account(self, known_at: datetime) -> BrokerAccount:
         """Cash, positions and open orders as of a moment; changes nothing."""
         ...
 
     def find(self, client_order_id: str) -> OrderRecord | None:
-        """The order with that id, or None when the broker never saw it."""
+        """The order with that id, or None when the broker never saw it.
+
+        A broker knows what was sent and not why: `last_price` and the weights of the order may be zero. The ledger
+        knows them.
+        """
+        ...
+
+    def orders_since(self, day: date) -> tuple[OrderRecord, ...]:
+        """Every order that was sent on that New York day or later, in the order in which they were sent.
+
+        Orders that somebody else sent are among them; a number that such an order does not have, e.g. the limit of a
+        market order, is zero. Simulated accounts date an order by the session it was sent for.
+        """
         ...
 
     def submit(self, order: Order, week: Week) -> OrderRecord:
         """Send one order for the week's first session.
 
+        An id is good for one order, for ever. Where it was used before, either RefusedError is raised, or the order
+        that is there is returned, if it is the same.
+
         Raises:
             RefusedError: the broker declined it.
+            DataError: another order with that id is there.
             TransientError: it is not known whether the order arrived; look it up, never send again blindly.
         """
         ...

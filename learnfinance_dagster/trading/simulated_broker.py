@@ -51,6 +51,7 @@ class SimulatedBroker:
     """A broker on the market's clock."""
 
     clock = BrokerClock.MARKET
+    is_real_money = False
 
     def __init__(self, store: AccountStore, days: DaysSource, costs: CostModel) -> None:
         """Trade `store`'s account on the bars that `days` answers."""
@@ -69,6 +70,10 @@ class SimulatedBroker:
     def find(self, client_order_id: str) -> OrderRecord | None:
         """The order with that id."""
         return self._store.load().orders.get(client_order_id)
+
+    def orders_since(self, day: date) -> tuple[OrderRecord, ...]:
+        """Orders for the session of `day` and later ones."""
+        return self._store.load().orders_since(day)
 
     def submit(self, order: Order, week: Week) -> OrderRecord:
         """Accept a day order for the week's first session.

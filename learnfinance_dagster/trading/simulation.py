@@ -35,6 +35,8 @@ class SimulatedAccount:
     """Open orders: client_order_id → the session they are good for."""
     orders: dict[str, OrderRecord] = field(default_factory=dict)
     fills: dict[str, Fill] = field(default_factory=dict)
+    sessions: dict[str, date] = field(default_factory=dict)
+    """Every order's session, dead ones' too. Accounts of before this was kept lack their dead orders'."""
 
     def submit(self, order: Order, session: date) -> OrderRecord:
         """Accept a day order for `session`.
@@ -50,8 +52,15 @@ class SimulatedAccount:
             raise RefusedError(msg)
         record = OrderRecord(order, OrderStatus.ACCEPTED, "", f"{BROKER_ID}{len(self.orders) + 1}")
         self.orders[order.client_order_id] = record
-        self.waiting[order.client_order_id] = session
+        self.waiting[order.client_order_id] = self.sessions[order.client_order_id] = session
         return record
+
+    def orders_since(self, day: date) -> tuple[OrderRecord, ...]:
+        """Orders for the session of `day` and later ones, in the order in which they were sent."""
+        known = {identity: fill.session for identity, fill in self.fills.items()} | self.waiting | self.sessions
+        return tuple(
+            sorted((self.orders[identity] for identity, session in known.items() if session >= day), key=_turn)
+        )
 
     def advance(self, days: MarketDays, until: date, costs: CostModel) -> None:
         """Live through the sessions after `settled`, up to and including `until`."""

@@ -141,9 +141,21 @@ def test_an_account_comes_back_from_its_file_to_the_last_digit(tmp_path):
     state.advance(MarketDays(BARS), WEEK.sessions[0], FREE)
     state.submit(replace(buy(), client_order_id="next"), NEXT.sessions[0])
     with FileAccountStore(tmp_path / "a.json", CASH).change() as kept:
-        for name in ("cash", "positions", "settled", "waiting", "orders", "fills"):
+        for name in ("cash", "positions", "settled", "waiting", "orders", "fills", "sessions"):
             setattr(kept, name, getattr(state, name))
     assert repr(FileAccountStore(tmp_path / "a.json", CASH).load()) == repr(state)
+
+
+def test_an_account_file_of_before_sessions_were_kept_still_dates_its_living_and_filled_orders():
+    state = SimulatedAccount(CASH)
+    for name in ("A", "Größe"):
+        state.submit(buy(name), WEEK.sessions[0])
+    state.advance(MarketDays(BARS), WEEK.sessions[0], FREE)
+    state.submit(replace(buy(), client_order_id="next"), NEXT.sessions[0])
+    assert len(state.orders_since(WEEK.monday)) == 3
+    state.sessions = {}
+    filled = [identity for identity in state.orders if identity in state.fills]
+    assert [r.order.client_order_id for r in state.orders_since(WEEK.monday)] == [*filled, "next"]
 
 
 def test_one_store_sees_what_another_has_saved(tmp_path):
