@@ -26,7 +26,12 @@ def place(url: str) -> str:
 
 def words(response: requests.Response) -> str:
     """What a vendor says for itself, shortened, with echoes of our secrets blotted out."""
-    return _shortened(" ".join(_blotted(response.text, response.request).split()))
+    return spoken(response.text, response.request)
+
+
+def spoken(text: str, request: requests.PreparedRequest) -> str:
+    """A part of what a vendor says in answer to `request`, shortened, with echoes of our secrets blotted out."""
+    return _shortened(" ".join(_blotted(text, request).split()))
 
 
 def elsewhere(response: requests.Response) -> str:
