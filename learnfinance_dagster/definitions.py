@@ -11,6 +11,7 @@ from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting import FORECASTERS, chosen
 from learnfinance_dagster.orchestration.handles import (
+    BrokerDoor,
     FilingsDoor,
     MarketDoor,
     NewsDoor,
@@ -30,6 +31,7 @@ from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.settings import Settings
 from resources import source_doors
 from resources.artifacts import ArtifactIOManager, ArtifactStore
+from resources.broker_doors import AlpacaBrokerDoor
 from resources.doors import (
     DirectoryMarketDoor,
     HubModelsDoor,
@@ -118,6 +120,24 @@ def ledger_door(settings: Settings) -> SqlLedgerDoor:
     return SqlLedgerDoor(_ledger_url(settings))
 
 
+def broker_door(settings: Settings, market: MarketDoor, told: Parameters) -> BrokerDoor:
+    """Who keeps which account.
+
+    Raises:
+        ConfigurationError: an account is named that no allocator has.
+    """
+    simulated = SimulatedBrokerDoor(settings.root / "broker", market, told.initial_cash, told.costs)
+    if settings.broker == "simulated":
+        return simulated
+    names = [allocator.name for allocator in allocation.ALLOCATORS]
+    if unknown := sorted(set(settings.alpaca_accounts) - set(names)):
+        msg = f"LEARNFINANCE_ALPACA_ACCOUNTS: no such account: {', '.join(unknown)}; there are {', '.join(names)}"
+        raise ConfigurationError(msg)
+    return AlpacaBrokerDoor(
+        settings.alpaca_accounts, settings.endpoints.alpaca_paper, now, simulated, settings.real_money
+    )
+
+
 def trials_door(settings: Settings) -> SqlTrialsDoor:
     """What was tried on this market, in the ledger's database."""
     return SqlTrialsDoor(_ledger_url(settings))
@@ -147,7 +167,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
     source = market or market_door(settings)
     store = artifact_store(settings)
     ledger = ledger_door(settings)
-    brokers = SimulatedBrokerDoor(settings.root / "broker", source, told.initial_cash, told.costs)
+    brokers = broker_door(settings, source, told)
     allocators = allocation.chosen(settings.allocators)
     floor = TradingFloor(ledger, brokers, now, told, tuple(allocator.name for allocator in allocators))
     sources = Sources(

@@ -118,6 +118,9 @@ class EndpointParameters(_Group):
     """Addresses of the vendors; other ones serve tests and proxies."""
 
     alpaca_data: str = "https://data.alpaca.markets"
+    alpaca_paper: str = Field(
+        default="https://paper-api.alpaca.markets", description="orders go nowhere else but to this machine, for tests"
+    )
     yahoo: str = "https://finance.yahoo.com"
     edgar: str = "https://data.sec.gov"
     edgar_files: str = "https://www.sec.gov"

@@ -60,6 +60,16 @@ class Settings(BaseSettings):
     hub_owner: str = Field(default="", description="user on Hugging Face whose private repositories hold models")
     edgar_user_agent: str = Field(default="", description="your name and e-mail: the SEC asks every client for it")
     data: Path = Field(default=REPOSITORY / "data", description="where everything that is made at run time lives")
+    broker: Literal["simulated", "alpaca"] = Field(
+        default="simulated", description="who keeps the accounts of `alpaca_accounts`; all others are simulated"
+    )
+    alpaca_accounts: dict[str, str] = Field(
+        default={"hrp": "HRP", "ppo_lstm": "PPO", "sac_patchtst": "SAC"},
+        description="account → X of its credentials ALPACA_X_KEY and ALPACA_X_SECRET, as JSON",
+    )
+    real_money: dict[str, str] = Field(
+        default={}, description="account → address at which its orders spend real money, as JSON; none: all on paper"
+    )
     trading: Literal["on", "off"] = Field(default="on", description="off: every run is a dry run")
     market_clock: Literal["first_session", "decision"] = Field(
         default="first_session",
@@ -111,13 +121,33 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _invented_names_are_asked_of_nobody(self) -> "Settings":
         """Some invented tickers are real companies, whose news would stand beside invented prices."""
-        for name, chosen in (("NEWS", self.news), ("FUNDAMENTALS", self.fundamentals)):
-            if self.market == "practice" and chosen != "market":
+        asked = {"NEWS": self.news != "market", "FUNDAMENTALS": self.fundamentals != "market"}
+        asked["BROKER"] = self.broker != "simulated"
+        for name, real in asked.items():
+            if self.market == "practice" and real:
+                chosen = getattr(self, name.lower())
                 msg = (
                     f"the practice market's names are invented: LEARNFINANCE_{name}={chosen} needs"
                     " LEARNFINANCE_MARKET=directory"
                 )
                 raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _accounts_are_not_mixed_up(self) -> "Settings":
+        """One account at Alpaca is one account here, and real money is spelled out for an account that is there."""
+        prefixes = list(self.alpaca_accounts.values())
+        shared = sorted({prefix for prefix in prefixes if prefixes.count(prefix) > 1})
+        if shared:
+            msg = f"LEARNFINANCE_ALPACA_ACCOUNTS gives several accounts the credentials {', '.join(shared)}"
+            raise ValueError(msg)
+        astray = [] if self.broker == "alpaca" else sorted(self.real_money)
+        astray += sorted(set(self.real_money) - set(self.alpaca_accounts) - set(astray))
+        if astray:
+            msg = (
+                f"LEARNFINANCE_REAL_MONEY names {', '.join(astray)}, which LEARNFINANCE_BROKER does not keep at Alpaca"
+            )
+            raise ValueError(msg)
         return self
 
     @property
