@@ -121,8 +121,9 @@ class AlpacaBroker:
 
     def orders_since(self, day: date) -> tuple[OrderRecord, ...]:
         """Every order that was sent on that New York day or later, oldest first."""
-        before = datetime.combine(day, day_time.min, NEW_YORK) - timedelta(microseconds=1)
-        return tuple(order.record for order in alpaca_lists.orders(self._ask, "all", before))
+        midnight = datetime.combine(day, day_time.min, NEW_YORK)
+        found = alpaca_lists.orders(self._ask, "all", midnight - timedelta(microseconds=1))
+        return tuple(order.record for order in found if order.moment >= midnight)
 
     def submit(self, order: Order, week: Week) -> OrderRecord:
         """Send a day limit order, once; an order with that id that is there already is returned.
