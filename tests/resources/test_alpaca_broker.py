@@ -464,8 +464,7 @@ def test_requests_come_at_any_pace_until_the_minute_is_full():
     assert len(slept) == 1
 
 
-def test_a_monday_asks_no_more_than_the_readme_says(alpaca, book):
-    """Three to read the account and two for each order; then four and one look-up for each order still open."""
+def test_an_account_takes_three_questions_an_order_two_and_all_executions_together_three(alpaca, book):
     account, orders = broker_at(alpaca), [limit(name) for name in ("A", "B", "C", "D")]
     account.account(WEEK.as_of)
     for order in orders:
@@ -474,6 +473,5 @@ def test_a_monday_asks_no_more_than_the_readme_says(alpaca, book):
     assert len(alpaca.seen) == 3 + 2 * len(orders)
     alpaca.session(SESSION, dict.fromkeys("ABCD", 100))
     del alpaca.seen[:]
-    account.account(WEEK.first_close)
-    account.fills([order.client_order_id for order in orders])
-    assert len(alpaca.seen) == 3 + 3
+    assert len(account.fills([order.client_order_id for order in orders])) == 4
+    assert len(alpaca.seen) == 3
