@@ -31,7 +31,7 @@ SESSION = WEEK.sessions[0]
 BARS = frame(flat({"A": 100.0, "B": 50.0, "C": 20.0}, date(2025, 3, 3), date(2025, 3, 14)))
 WANTED = target(WEEK, B=0.2, C=0.2)
 INTENDED = [f"paper:2025-03-10:attempt-1:{order}" for order in ("A:SELL", "B:BUY", "C:BUY")]
-HASTY = {"timeout": (2.0, 0.5), "whole": 0.8, "attempts": 2}
+HASTY = {"timeout": (2.0, 0.5), "whole": 1.5, "attempts": 2}
 """Patience of a run that meets a silence. All others have time, so that a busy machine makes no faults of its own."""
 AT_LEISURE = {"timeout": (10.0, 30.0), "whole": 60.0, "attempts": 2}
 SILENCES = ("no answer", "slow drip")
