@@ -326,7 +326,7 @@ class ForwardRecords(Protocol):
         """Add the next entry. The same entry again changes nothing.
 
         Raises:
-            RefusedError: that week and sequence is recorded with other content, or the entry does not follow the newest.
+            RefusedError: that week and sequence is recorded with other content, or the entry is not the next one.
         """
         ...
 

@@ -43,7 +43,7 @@ class Standing:
 def first_fault(entries: Sequence[ForwardEntry]) -> Fault | None:
     """The first week of the chain that is not as it was written; None when all hang together.
 
-    What was cut off at the end leaves no gap here: compare with the ledger (`unrecorded`) or with a hash from an e-mail.
+    What was cut off at the end leaves no gap here: `unrecorded` and the hashes in e-mails tell of it.
     """
     for place, entry in enumerate(entries):
         fault = _of_row(entry) or _of_link(entries, place) or _of_number(entry, place)

@@ -140,7 +140,7 @@ class WeeklyReport:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """The report's warnings, those of the forward record, of drift, of the evidence, of the forecasts and of the market, each once."""
+        """The report's warnings and those of all that it tells of, each once."""
         every = (
             *self.warnings,
             *record_caveats(self.record),

@@ -1,6 +1,4 @@
-"""The ledger port on a SQL database: SQLite beside the artifacts, or Postgres by URL. The trial register and
-the forward record are in it.
-"""
+"""Ledger, trial register and forward record in one SQL database: SQLite beside the artifacts, or Postgres by URL."""
 
 from learnfinance_dagster.ports import ForwardRecords, Ledger, TrialRegister
 

@@ -30,7 +30,7 @@ class SqlForwardRecords:
         """Add the next entry. The same entry again changes nothing, also when two processes append it at once.
 
         Raises:
-            RefusedError: that week and sequence is recorded with other content, or the entry does not follow the newest.
+            RefusedError: that week and sequence is recorded with other content, or the entry is not the next one.
         """
         try:
             with writing(self.engine, "append to the forward record") as connection:

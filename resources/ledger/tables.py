@@ -1,8 +1,8 @@
 """The tables of the ledger. Keys begin with the account: an order id is unique only within a broker account.
 
 `attempts` keeps portfolio and plan as documents, so that they can be shown again exactly; `orders` repeats of the plan
-what a person would look for with SQL, and holds what changes: where each order stands. `trials` and `forward_records` are only ever
-added to.
+what a person would look for with SQL, and holds what changes: where each order stands. `trials` and
+`forward_records` are only ever added to.
 """
 
 from decimal import Decimal
