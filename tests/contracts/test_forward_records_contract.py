@@ -40,10 +40,10 @@ def sqlite_records(tmp_path: Path) -> Callable[[], ForwardRecords]:
 
 
 @pytest.fixture
-def postgres_records(postgres_url: str) -> Callable[[], ForwardRecords]:
+def postgres_records(postgres_ledger: str) -> Callable[[], ForwardRecords]:
     from resources.ledger import open_records
 
-    return lambda: open_records(postgres_url)
+    return lambda: open_records(postgres_ledger)
 
 
 def test_an_empty_record_has_no_entry(records):

@@ -56,10 +56,10 @@ def sqlite_store(tmp_path: Path) -> Callable[[], Ledger]:
 
 
 @pytest.fixture
-def postgres_store(postgres_url: str) -> Callable[[], Ledger]:
+def postgres_store(postgres_ledger: str) -> Callable[[], Ledger]:
     from resources.ledger import open_ledger
 
-    return lambda: open_ledger(postgres_url)
+    return lambda: open_ledger(postgres_ledger)
 
 
 def week(monday: date = MONDAY) -> Week:

@@ -40,10 +40,10 @@ def sqlite_register(tmp_path: Path) -> Callable[[], TrialRegister]:
 
 
 @pytest.fixture
-def postgres_register(postgres_url: str) -> Callable[[], TrialRegister]:
+def postgres_register(postgres_ledger: str) -> Callable[[], TrialRegister]:
     from resources.ledger import open_trials
 
-    return lambda: open_trials(postgres_url)
+    return lambda: open_trials(postgres_ledger)
 
 
 def test_an_empty_register_knows_nothing(register):

@@ -35,9 +35,7 @@ def a_week(number: int = 0):
     return week_of(MONDAY + timedelta(weeks=number))
 
 
-def a_plan(
-    account: str = "hrp", number: int = 0, attempt: int = 1, mode: Mode = Mode.LIVE, qty: str = "7.10"
-) -> OrderPlan:
+def a_plan(account: str = "hrp", number: int = 0, attempt: int = 1, *, mode: Mode = Mode.LIVE, qty: str = "7.10"):
     """One buy, and a sale that was left."""
     run_id = a_week(number).run_id
     order = Order(

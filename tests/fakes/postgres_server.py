@@ -14,6 +14,7 @@ from pathlib import Path
 USER = "learnfinance"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "16MB"}
 INITDB = ("-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+INITDB = ("-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
 START_SECONDS = 30
 MISSING = "no PostgreSQL server on this machine: apt-get install postgresql (the binaries are enough)"
 
