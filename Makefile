@@ -5,7 +5,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: help demo monday train sunday test check lint format types walls graph ui bench leakproof clean
+.PHONY: help demo monday train sunday test check lint format types walls graph ui bench leakproof verify-record clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -70,6 +70,9 @@ bench: .venv/.dev ## benchmarks, each beside a baseline
 leakproof: .venv/.run ## WEEK=2025-12-22: poison the future and show that nothing changes
 	@test -n "$(WEEK)" || { echo "which one? make leakproof WEEK=2025-12-22"; exit 1; }
 	@$(BIN)/python -m learnfinance_dagster leakproof $(WEEK)
+
+verify-record: .venv/.run ## [SHA=…]: check the chain of recorded plans; SHA from an e-mail must be in it
+	@$(BIN)/python -m learnfinance_dagster verify-record $(SHA)
 
 clean: ## forget everything made at run time (reports, ledger, practice market)
 	@rm -rf data/practice data/directory-* data/dagster

@@ -32,6 +32,8 @@ def main() -> int:
     actions.add_parser("sync", help="bring this disk and Hugging Face to the same versions")
     tried = commands.add_parser("trials", help="everything that was ever trained, and what came of it")
     tried.add_argument("model", nargs="?", help="one of them, e.g. lstm; all by default")
+    record = commands.add_parser("verify-record", help="check the chain of the forward record, and against the ledger")
+    record.add_argument("hashes", nargs="*", metavar="sha256", help="from an e-mail: it must be in the chain")
     leak = commands.add_parser("leakproof", help="poison the future of a week and compare every artifact")
     leak.add_argument("week", help="a Monday, e.g. 2022-03-14")
     chosen = parser.parse_args()
@@ -58,6 +60,10 @@ def _run(chosen: argparse.Namespace) -> int:
         from learnfinance_dagster.commands.trials import list_trials
 
         return list_trials(chosen.model)
+    if chosen.command == "verify-record":
+        from learnfinance_dagster.commands.verify_record import verify_record
+
+        return verify_record(chosen.hashes)
     if chosen.command == "graph":
         from learnfinance_dagster.commands.graph import write_graph
 
