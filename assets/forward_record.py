@@ -16,8 +16,6 @@ from learnfinance_dagster.trading.recording import remember
 from learnfinance_dagster.values import OrderPlan
 
 NAME = "forward_record"
-SOON = {"dagster/priority": "1"}
-"""As soon as the plans are there: a submission may wait for the open, and then it would be too late."""
 
 
 def forward_record_asset(accounts: Sequence[str]) -> dg.AssetsDefinition:
@@ -37,7 +35,6 @@ def forward_record_asset(accounts: Sequence[str]) -> dg.AssetsDefinition:
         kinds={"json"},
         dagster_type=stored_type("WeekRecord", WeekRecord),
         check_specs=[dg.AssetCheckSpec(COMPLETED, asset=NAME)],
-        op_tags=SOON,
     )
     def forward_record(
         context: dg.AssetExecutionContext,

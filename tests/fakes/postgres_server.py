@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 USER = "learnfinance"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "16MB"}
@@ -26,7 +27,7 @@ def binaries() -> Path | None:
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
-def _somebody_else() -> dict[str, object]:
+def _somebody_else() -> dict[str, Any]:
     """What `subprocess` needs to be told to run a server that refuses to be root."""
     if os.geteuid() != 0:
         return {}
@@ -49,7 +50,7 @@ def running(bin_folder: Path) -> Iterator[str]:
             text=True,
             check=False,
             cwd=folder,
-            **who,  # pyright: ignore[reportArgumentType]
+            **who,
         )
         assert made.returncode == 0, made.stderr
         options = [word for name, value in FAST.items() for word in ("-c", f"{name}={value}")]
@@ -59,7 +60,7 @@ def running(bin_folder: Path) -> Iterator[str]:
                 stdout=log,
                 stderr=log,
                 cwd=folder,
-                **who,  # pyright: ignore[reportArgumentType]
+                **who,
             )
         try:
             yield _ready(f"postgresql+psycopg2://{USER}@/postgres?host={folder}", server, folder / "log")
