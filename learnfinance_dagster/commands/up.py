@@ -1,6 +1,7 @@
 """`make up`: code server, daemon and web UI on PostgreSQL, in the foreground, stopped together."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -95,6 +96,7 @@ def _processes(port: int) -> tuple[Process, Process, Process]:
             "web UI",
             (_program("dagster-webserver"), "-h", "127.0.0.1", "-p", str(port), *where),
             f"http://127.0.0.1:{port}",
+            lambda: _listens(port),
         ),
     )
 
@@ -102,3 +104,8 @@ def _processes(port: int) -> tuple[Process, Process, Process]:
 def _code_server_answers() -> bool:
     """Whether the code is loaded; the other two would find an empty house otherwise."""
     return SOCKET.exists() and _run_dagster("api", "grpc-health-check", "-s", str(SOCKET)).returncode == 0
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -71,7 +71,7 @@ def running(bin_folder: Path) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ready(url: str, server: "subprocess.Popen[bytes]", log: Path) -> str:
+def _ready(url: str, server: "subprocess.Popen[Any]", log: Path) -> str:
     import psycopg2
 
     until = time.monotonic() + START_SECONDS
