@@ -46,8 +46,16 @@ class SqlForwardRecords:
     def entries(self) -> tuple[ForwardEntry, ...]:
         """The whole chain, by number, exactly as it is stored."""
         with reading(self.engine, "forward record") as connection:
+            _read_anything(connection)
             rows = connection.execute(select(table).order_by(table.c.number))
             return tuple(ForwardEntry(**row) for row in rows.mappings())
+
+
+def _read_anything(connection: Connection) -> None:
+    """SQLite lets anybody write bytes that are no text: such a row must be found and named, not stop the reader."""
+    raw = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite" and raw is not None:
+        raw.text_factory = lambda content: content.decode(errors="replace")
 
 
 def _first(connection: Connection, wanted: Select) -> ForwardEntry | None:
