@@ -7,6 +7,7 @@ import dagster as dg
 from assets.allocation import weights_assets
 from assets.forecasting import forecasting_assets
 from assets.forecasting.signals import reads_signals
+from assets.forward_record import NAME, forward_record_asset
 from assets.market_data import daily_bars
 from assets.policies import policies_assets, stored_policy_values
 from assets.reporting import weekly_report
@@ -15,6 +16,7 @@ from assets.trading import STEPS, trading_assets
 from assets.universe import halal_universe, screened_universe_asset
 from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.allocation.allocator import Allocator
+from learnfinance_dagster.evaluation.forward_record import WeekRecord
 from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
@@ -42,6 +44,7 @@ def all_assets(
         halal_universe,
         screened_universe_asset([allocator.name for allocator in allocators]),
         daily_bars,
+        forward_record_asset([allocator.name for allocator in allocators]),
         weekly_report(allocators, enabled),
     ]
     return [
@@ -59,6 +62,7 @@ def stored_values() -> dict[str, type]:
     steps = {"weights": TargetWeights, **STEPS}
     return {
         "weekly_report": WeeklyReport,
+        NAME: WeekRecord,
         **{f"{forecaster.name}_{kind}": Card for forecaster in FORECASTERS for kind in ("model", "snapshot")},
         **{f"{allocator.name}_{step}": kind for allocator in ALLOCATORS for step, kind in steps.items()},
         **stored_policy_values(ALLOCATORS),

@@ -43,7 +43,7 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
     readers = tuple(a.name for a in allocators if "state_features" in a.reads)
     steps = {f"{a.name}_{step}": dg.AssetIn() for a in allocators for step in ("weights", *STEPS)}
     forecasts = (f"{each.name}_forecast" for each in forecasters)
-    shared = ("halal_universe", "screened_universe", *FRAMES, *forecasts, "drift")
+    shared = ("halal_universe", "screened_universe", *FRAMES, *forecasts, "drift", "forward_record")
 
     @dg.asset(
         name="weekly_report",
@@ -82,7 +82,7 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
             forecasts = forecast_summary(forecasters, found, names, allocators, training.models.open())
             content = _content(week, market.open(), halal, screened, sections, evidence, forecasts, parameters)
             lines = _policies(allocators, sections, training.models.open())
-            content = replace(content, policies=lines, drift=found["drift"])
+            content = replace(content, policies=lines, drift=found["drift"], record=found["forward_record"])
             name = f"weekly-{week.key}"
             if read_only(floor.facts(context)) and floor.keeps("screened_universe", week.key):
                 paths = outbox.paths(name)  # the letter of a traded week is the live run's

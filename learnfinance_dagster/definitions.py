@@ -1,5 +1,6 @@
 """The composition root: turns settings into adapters; the only module that sees assets and resources together."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -40,6 +41,7 @@ from resources.doors import (
     RegisteredModelsDoor,
     SimulatedBrokerDoor,
     SqlLedgerDoor,
+    SqlRecordsDoor,
     SqlTrialsDoor,
 )
 from resources.models.checkpoints import FileCheckpoints
@@ -143,6 +145,11 @@ def trials_door(settings: Settings) -> SqlTrialsDoor:
     return SqlTrialsDoor(_ledger_url(settings))
 
 
+def records_door(settings: Settings) -> SqlRecordsDoor:
+    """The forward record of this market, in the ledger's database."""
+    return SqlRecordsDoor(_ledger_url(settings))
+
+
 def models_door(settings: Settings) -> LocalModelsDoor | HubModelsDoor:
     """Where this market's trained models are kept: for those who read, choose and fetch, not for those who train."""
     local = LocalModelsDoor(settings.root / "models")
@@ -161,15 +168,15 @@ def training(settings: Settings) -> Training:
     return Training(models, register, FileCheckpoints(settings.root / "checkpoints"), software_versions)
 
 
-def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definitions:
-    """The code location for these settings; `market` replaces the market door (tools poison it)."""
+def build(settings: Settings, market: MarketDoor | None = None, clock: Callable[[], datetime] = now) -> dg.Definitions:
+    """The code location for these settings; `market` and `clock` replace the true ones (tools poison and stop them)."""
     told = parameters(settings)
     source = market or market_door(settings)
     store = artifact_store(settings)
     ledger = ledger_door(settings)
     brokers = broker_door(settings, source, told)
     allocators = allocation.chosen(settings.allocators)
-    floor = TradingFloor(ledger, brokers, now, told, tuple(allocator.name for allocator in allocators))
+    floor = TradingFloor(ledger, brokers, clock, told, tuple(allocator.name for allocator in allocators))
     sources = Sources(
         news_door(settings, source),
         filings_door(settings, source),
@@ -198,6 +205,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
             "sources": sources,
             "shelf": Shelf(store, floor),
             "floor": floor,
+            "records": records_door(settings),
             "training": training(settings),
             "outbox": Outbox(settings.root / "outbox"),
             "parameters": told,

@@ -300,6 +300,41 @@ class TrialRegister(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardEntry:
+    """One link of the forward record, as it is stored. `evaluation.forward_record` makes and reads them."""
+
+    number: int
+    """Its place in the chain, from 1."""
+    week: str
+    """Key of the Monday whose plans it holds."""
+    sequence: int
+    """1, 2, … within the week: plans made later in the same week are a further entry."""
+    recorded_at: str
+    previous: str
+    """sha256 of the entry before; empty for the first."""
+    sha256: str
+    """Of the document's bytes."""
+    document: str
+    """Canonical JSON (RFC 8785) that holds all of the above but its number and hash, and every plan."""
+
+
+class ForwardRecords(Protocol):
+    """What was planned and when that was written down, for good: entries are added at the end and never changed."""
+
+    def append(self, entry: ForwardEntry) -> None:
+        """Add the next entry. The same entry again changes nothing.
+
+        Raises:
+            RefusedError: that week and sequence is recorded with other content, or the entry is not the next one.
+        """
+        ...
+
+    def entries(self) -> tuple[ForwardEntry, ...]:
+        """The whole chain, by number, exactly as it is stored, whatever somebody has made of it."""
+        ...
+
+
 class BrokerClock(StrEnum):
     """Which clock decides whether a broker may be sent orders."""
 
@@ -408,6 +443,10 @@ class Ledger(Protocol):
 
     def latest_attempt(self, account: str, run_id: str) -> Attempt | None:
         """The newest attempt of that week, with its orders' status."""
+        ...
+
+    def plans(self) -> tuple[OrderPlan, ...]:
+        """The plan of every recorded attempt of every account, by week, account and attempt."""
         ...
 
     def record_intent(self, portfolio: Portfolio, plan: OrderPlan) -> None:

@@ -26,6 +26,7 @@ from learnfinance_dagster.ports import (
     BrokerClock,
     Checkpoints,
     FilingsSource,
+    ForwardRecords,
     Ledger,
     Market,
     MarketInfo,
@@ -143,6 +144,14 @@ class LedgerDoor(Protocol):
 
     def open(self) -> Ledger:
         """The ledger, its schema brought up to date."""
+        ...
+
+
+class RecordsDoor(Protocol):
+    """Opens the forward record."""
+
+    def open(self) -> ForwardRecords:
+        """The record, its schema brought up to date."""
         ...
 
 

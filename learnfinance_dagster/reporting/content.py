@@ -6,11 +6,13 @@ from decimal import Decimal
 from itertools import pairwise
 
 from learnfinance_dagster.evaluation.drift import DriftReport
+from learnfinance_dagster.evaluation.forward_record import WeekRecord
 from learnfinance_dagster.evaluation.metrics import max_drawdown
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.reporting.evidence import EvidenceSummary
 from learnfinance_dagster.reporting.forecasts import ForecastSummary
 from learnfinance_dagster.reporting.policies import PolicyLine, drift_caveats
+from learnfinance_dagster.reporting.record import record_caveats
 from learnfinance_dagster.values import (
     EquityMark,
     FillReport,
@@ -114,6 +116,8 @@ class WeeklyReport:
     """Of the learned allocators; none: the report is silent about them."""
     drift: DriftReport | None = None
     """None: nobody looked."""
+    record: WeekRecord | None = None
+    """What the forward record holds of the week; None: the report is silent about it."""
 
     @property
     def is_closed_week(self) -> bool:
@@ -136,9 +140,10 @@ class WeeklyReport:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """The report's warnings, those of drift, of the evidence, of the forecasts and of the market, each once."""
+        """The report's warnings and those of all that it tells of, each once."""
         every = (
             *self.warnings,
+            *record_caveats(self.record),
             *drift_caveats(self.drift),
             *self.evidence.caveats,
             *self.forecasts.caveats,
