@@ -11,6 +11,7 @@ from assets.market_data import daily_bars
 from assets.policies import policies_assets, stored_policy_values
 from assets.reporting import weekly_report
 from assets.signals import signal_assets
+from assets.summary import weekly_summary_asset
 from assets.trading import STEPS, trading_assets
 from assets.universe import halal_universe, screened_universe_asset
 from learnfinance_dagster.allocation import ALLOCATORS
@@ -20,7 +21,7 @@ from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.handles import Parameters
 from learnfinance_dagster.reporting.content import WeeklyReport
-from learnfinance_dagster.values import TargetWeights
+from learnfinance_dagster.values import Narration, TargetWeights
 
 
 def all_assets(
@@ -42,6 +43,7 @@ def all_assets(
         halal_universe,
         screened_universe_asset([allocator.name for allocator in allocators]),
         daily_bars,
+        weekly_summary_asset(allocators, enabled),
         weekly_report(allocators, enabled),
     ]
     return [
@@ -59,6 +61,7 @@ def stored_values() -> dict[str, type]:
     steps = {"weights": TargetWeights, **STEPS}
     return {
         "weekly_report": WeeklyReport,
+        "weekly_summary": Narration,
         **{f"{forecaster.name}_{kind}": Card for forecaster in FORECASTERS for kind in ("model", "snapshot")},
         **{f"{allocator.name}_{step}": kind for allocator in ALLOCATORS for step, kind in steps.items()},
         **stored_policy_values(ALLOCATORS),

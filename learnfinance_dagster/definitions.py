@@ -21,6 +21,7 @@ from learnfinance_dagster.orchestration.handles import (
     Sources,
     TradingFloor,
     Training,
+    Writer,
 )
 from learnfinance_dagster.orchestration.jobs import jobs_of
 from learnfinance_dagster.orchestration.partitions import year_ends
@@ -42,6 +43,7 @@ from resources.doors import (
     SqlLedgerDoor,
     SqlTrialsDoor,
 )
+from resources.language.door import LanguageModelDoor
 from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
@@ -70,6 +72,7 @@ def parameters(settings: Settings) -> Parameters:
         signals=settings.signals,
         forecasting=settings.forecasting,
         policies=settings.policies,
+        language=settings.language,
         costs=CostModel(settings.cost_bps_per_side),
         initial_cash=Decimal(settings.initial_cash),
         seed=settings.seed,
@@ -199,6 +202,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
             "shelf": Shelf(store, floor),
             "floor": floor,
             "training": training(settings),
+            "writer": Writer(LanguageModelDoor(settings.language), sources.raw, settings.language),
             "outbox": Outbox(settings.root / "outbox"),
             "parameters": told,
         },

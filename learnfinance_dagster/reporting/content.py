@@ -14,6 +14,7 @@ from learnfinance_dagster.reporting.policies import PolicyLine, drift_caveats
 from learnfinance_dagster.values import (
     EquityMark,
     FillReport,
+    Narration,
     OrderPlan,
     Portfolio,
     Submission,
@@ -114,6 +115,10 @@ class WeeklyReport:
     """Of the learned allocators; none: the report is silent about them."""
     drift: DriftReport | None = None
     """None: nobody looked."""
+    words: Narration | None = None
+    """The week in words; None: not written."""
+    notes: int | None = None
+    """Analyst notes that were written; None: none were asked for."""
 
     @property
     def is_closed_week(self) -> bool:

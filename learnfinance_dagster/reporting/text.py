@@ -26,6 +26,7 @@ from learnfinance_dagster.reporting.formats import (
     signed_percent,
     usd,
 )
+from learnfinance_dagster.reporting.in_words import words_text
 from learnfinance_dagster.reporting.policy_text import policy_text
 from learnfinance_dagster.reporting.weights import weight_table
 
@@ -37,6 +38,7 @@ def render_text(report: WeeklyReport) -> str:
         paragraphs(wording.title(report), *wording.timing(report), wording.headline(report)),
         bullets("Something is missing", (f"{name}: {reason}" for name, reason in report.troubles)),
         bullets("Read with care", report.caveats),
+        words_text(report.words),
         f"AT A GLANCE\n{comparison_table(report)}",
         _weights(report),
         policy_text(report),
