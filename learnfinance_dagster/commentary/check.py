@@ -141,13 +141,15 @@ def _plain_words(clause: Clause) -> list[str]:
 
 def _neighbours(clause: Clause, outline: Outline) -> str:
     """Slots that touch, and words that make another figure of the one behind them."""
-    for before, part in zip(clause.parts, clause.parts[1:], strict=False):
+    for place, part in enumerate(clause.parts[1:], start=1):
+        before, earlier = clause.parts[place - 1], clause.parts[place - 2] if place > 1 else ""
         if not part.startswith("{"):
             continue
         kind = outline.by_name[part[1:-1]].kind
         if before.startswith("{"):
             return "two slots of it stand side by side"
-        if kind.is_figure and before in lexicon.NOT_BEFORE_FIGURES:
+        bent = before in lexicon.NOT_BEFORE_FIGURES or (before == "to" and earlier in lexicon.BEFORE_TO)
+        if kind.is_figure and bent:
             return "it makes another figure of one"
     return ""
 

@@ -45,12 +45,14 @@ CARRIES_SIGN = _set(_UP, _DOWN, _AHEAD, _BEHIND)
 BREAKS = _set("and but while whereas although though which yet however")
 """Words at which another clause begins."""
 NOT_BEFORE_FIGURES = _set("over under about around above below beyond past toward towards up down")
+BEFORE_TO = _set("up down")
+"""So do these with a `to`: `up to 3 %`."""
 """Before a figure these make another one of it: `over 3 %`."""
 FUNCTION = _set(
     """a an the of in on at by for from to with as and but while whereas although though which that this these those it
     its their they them is are was were be been being has have had did also after before during over under about around
     between among within since until through into out other same such own where when who whose there so still yet
-    however because"""
+    however"""
 )
 """Words that stay words where a company's ticker is spelled like one, e.g. SO or ON."""
 COMMANDS = _set(
@@ -58,7 +60,8 @@ COMMANDS = _set(
     cost amount balance rank weight share name exposure range shape trend shift level put set let gain rise climb
     advance grow increase profit lose fall drop decline decrease slip dip retreat beat lead reserve spread sit input
     figure mark match result group check outperform underperform position side picture mood narrow even tell rest
-    reading"""
+    reading cover differ belong remain stand come show lie vary reach say make take keep give speak price
+    process desk tool stretch balanced issue"""
 )
 """Where a clause begins with one of these, it may tell somebody to do something."""
 NUMBER_WORDS = _set(
