@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from learnfinance_dagster.errors import DataError
+from learnfinance_dagster.errors import ConfigurationError, DataError, RefusedError, TransientError
 from learnfinance_dagster.ports import Completion, Prompt
 from resources.http import PatientSession
 from resources.language.answers import at, envelope, object_text, tokens
@@ -49,7 +49,7 @@ class OllamaModel:
             "stream": False,
             "options": {"num_predict": prompt.max_tokens},
         }
-        found = envelope(self._session.post(f"{self._url}/api/chat", json=question).text, WHO)
+        found = envelope(self._asked(question), WHO)
         if found.get("done") is not True or found.get("done_reason", "stop") != "stop":
             msg = f"{WHO} broke its answer off"
             raise DataError(msg)
@@ -60,3 +60,10 @@ class OllamaModel:
             input_tokens=tokens(found.get("prompt_eval_count")),
             output_tokens=tokens(found.get("eval_count")),
         )
+
+    def _asked(self, question: dict[str, object]) -> str:
+        try:
+            return self._session.post(f"{self._url}/api/chat", json=question).text
+        except (TransientError, ConfigurationError, RefusedError) as error:
+            msg = f"{WHO} at {error}"
+            raise type(error)(msg) from None
