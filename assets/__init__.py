@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.allocation import weights_assets
+from assets.analyst_notes import analyst_notes_asset
 from assets.forecasting import forecasting_assets
 from assets.forecasting.signals import reads_signals
 from assets.market_data import daily_bars
@@ -16,6 +17,7 @@ from assets.trading import STEPS, trading_assets
 from assets.universe import halal_universe, screened_universe_asset
 from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.allocation.allocator import Allocator
+from learnfinance_dagster.commentary.notes import AnalystNotes
 from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
@@ -39,15 +41,17 @@ def all_assets(
         parameters: say which forecasters read signals.
     """
     reads = {each.name: ["state_features"] for each in FORECASTERS if reads_signals(each, parameters)}
+    notes = [analyst_notes_asset(allocators, enabled)] if parameters.language.analyst_notes else []
     shared = [
         halal_universe,
         screened_universe_asset([allocator.name for allocator in allocators]),
         daily_bars,
         weekly_summary_asset(allocators, enabled),
-        weekly_report(allocators, enabled),
+        weekly_report(allocators, enabled, ("weekly_summary", *(["analyst_notes"] if notes else []))),
     ]
     return [
         *shared,
+        *notes,
         *signal_assets(),
         *forecasting_assets(FORECASTERS, enabled, years, reads),
         *weights_assets(allocators),
@@ -62,6 +66,7 @@ def stored_values() -> dict[str, type]:
     return {
         "weekly_report": WeeklyReport,
         "weekly_summary": Narration,
+        "analyst_notes": AnalystNotes,
         **{f"{forecaster.name}_{kind}": Card for forecaster in FORECASTERS for kind in ("model", "snapshot")},
         **{f"{allocator.name}_{step}": kind for allocator in ALLOCATORS for step, kind in steps.items()},
         **stored_policy_values(ALLOCATORS),

@@ -38,8 +38,16 @@ READER = "reader@localhost"
 """The outbox has no mailer yet, so the letter is addressed to whoever opens it."""
 
 
-def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecaster]) -> dg.AssetsDefinition:
-    """The report waits for every account's branch; a branch that failed is a section that says so."""
+def weekly_report(
+    allocators: Sequence[Allocator], forecasters: Sequence[Forecaster], words: Sequence[str] = ("weekly_summary",)
+) -> dg.AssetsDefinition:
+    """The report waits for every account's branch; a branch that failed is a section that says so.
+
+    Args:
+        allocators: who have an account.
+        forecasters: of the Monday graph.
+        words: assets that put the week into words: `weekly_summary`, and `analyst_notes` where they are wanted.
+    """
 
     @dg.asset(
         name="weekly_report",
@@ -49,7 +57,7 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
             " was skipped and why, and where each number comes from. Written to the outbox as .eml and .html. Paper"
             " trading only; not financial advice."
         ),
-        ins=report_inputs(allocators, forecasters) | {"weekly_summary": dg.AssetIn()},
+        ins=report_inputs(allocators, forecasters) | {name: dg.AssetIn() for name in words},
         partitions_def=WEEKLY,
         group_name="reporting",
         owners=["team:reporting"],
@@ -71,7 +79,8 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
         with translated(context):
             week = week_from_key(context.partition_key)
             content = report_content(week, allocators, forecasters, found, market, floor, training, parameters)
-            content = replace(content, words=found["weekly_summary"])
+            notes = len(found["analyst_notes"].rows) if "analyst_notes" in words else None
+            content = replace(content, words=found["weekly_summary"], notes=notes)
             name = f"weekly-{week.key}"
             if read_only(floor.facts(context)) and floor.keeps("screened_universe", week.key):
                 paths = outbox.paths(name)  # the letter of a traded week is the live run's

@@ -21,12 +21,13 @@ def mark(paragraph: Paragraph) -> str:
     return f"Written by the template; the model's was not taken: {paragraph.reason}." if paragraph.reason else ""
 
 
-def words_text(words: Narration | None) -> str:
-    """The paragraphs in plain text; empty where there are none."""
+def words_text(words: Narration | None, notes: int | None = None) -> str:
+    """The paragraphs in plain text, and where the notes are; empty where there are no words."""
     if words is None or not (words.paragraphs or words.failure):
         return ""
     told = [paragraphs(f"{each.heading}: {each.text}", mark(each)) for each in words.paragraphs]
-    return "\n".join([TITLE.upper(), *told, paragraphs(byline(words))])
+    end = paragraphs(byline(words), "" if notes is None else notes_line(notes))
+    return f"{TITLE.upper()}\n" + "\n\n".join([*told, end])
 
 
 def notes_line(number: int) -> str:

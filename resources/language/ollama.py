@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from learnfinance_dagster.errors import ConfigurationError, DataError, RefusedError, TransientError
 from learnfinance_dagster.ports import Completion, Prompt
@@ -61,7 +62,7 @@ class OllamaModel:
             output_tokens=tokens(found.get("eval_count")),
         )
 
-    def _asked(self, question: dict[str, object]) -> str:
+    def _asked(self, question: Any) -> str:
         try:
             return self._session.post(f"{self._url}/api/chat", json=question).text
         except (TransientError, ConfigurationError, RefusedError) as error:
