@@ -59,9 +59,7 @@ def analyst_notes_asset(allocators: Sequence[Allocator], forecasters: Sequence[F
             run_id=week.run_id,
             may_ask=shelf.may_stand_in(context),
             is_final=shelf.floor.keeps("screened_universe", week.key),
-            earlier=lambda: (
-                shelf.artifacts.read(NAME, [week.key]).words if shelf.artifacts.has(NAME, week.key) else None
-            ),
+            earlier=lambda: store.read(NAME, [week.key]).words if store.has(NAME, week.key) else None,
         )
 
         def produce() -> AnalystNotes:

@@ -197,3 +197,19 @@ def test_the_same_sunday_again_writes_the_same_bytes(run, tmp_path):
     before = files()
     run(ppo_lstm=cards.made(cards.fine_tune()))
     assert files() == before
+
+
+def test_a_sunday_is_told_in_words_too(run, tmp_path):
+    result = run(ppo_lstm=cards.made(cards.fine_tune()), sac_lstm=cards.failed("sac_lstm", "numbers blew up"))
+    words = result.output_for_node("training_summary").words
+    assert [each.key for each in words.paragraphs] == [
+        "overall",
+        "forecaster_lstm",
+        "algorithm_ppo_lstm",
+        "algorithm_sac_lstm",
+        "next",
+    ]
+    page = (tmp_path / "training-2025-12-29.html").read_text()
+    assert "1 of 2 policies have a new version in use" in page
+    assert "sac_lstm was not trained" in page
+    assert not words.asked, "this was no run of the Sunday job"
