@@ -75,7 +75,7 @@ def test_a_rejected_paragraph_is_the_templates_and_says_so(told):
 
 def test_no_hostile_paragraph_reaches_a_letter(tmp_path):
     cases = [
-        (letter, key, draft) for group in GROUPS.values() for letter, key, draft in group[:20] if draft == draft.strip()
+        (letter, key, draft) for group in GROUPS.values() for letter, key, draft in group[:4] if draft == draft.strip()
     ]
     for letter, key, draft in cases:
         outcome = put_into_words(letter, door_of(honest_reply(letter) | {key: draft}), tmp_path)
