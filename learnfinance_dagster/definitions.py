@@ -22,6 +22,7 @@ from learnfinance_dagster.orchestration.handles import (
     Sources,
     TradingFloor,
     Training,
+    Writer,
 )
 from learnfinance_dagster.orchestration.jobs import jobs_of
 from learnfinance_dagster.orchestration.partitions import year_ends
@@ -44,6 +45,7 @@ from resources.doors import (
     SqlRecordsDoor,
     SqlTrialsDoor,
 )
+from resources.language.door import LanguageModelDoor
 from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
@@ -72,6 +74,7 @@ def parameters(settings: Settings) -> Parameters:
         signals=settings.signals,
         forecasting=settings.forecasting,
         policies=settings.policies,
+        language=settings.language,
         costs=CostModel(settings.cost_bps_per_side),
         initial_cash=Decimal(settings.initial_cash),
         seed=settings.seed,
@@ -207,6 +210,7 @@ def build(settings: Settings, market: MarketDoor | None = None, clock: Callable[
             "floor": floor,
             "records": records_door(settings),
             "training": training(settings),
+            "writer": Writer(LanguageModelDoor(settings.language), sources.raw, settings.language),
             "outbox": Outbox(settings.root / "outbox"),
             "parameters": told,
         },

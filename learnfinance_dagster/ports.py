@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -142,6 +142,44 @@ class SentimentModel(Protocol):
         Raises:
             ConfigurationError: the model cannot be loaded; the message says how to get it.
             DataError: it failed on these texts. Never a neutral score instead.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a language model is asked."""
+
+    system: str
+    user: str
+    schema: dict[str, Any]
+    """JSON schema of the answer: an object."""
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What it answered."""
+
+    text: str
+    """JSON text of an object; whether it fits the schema is for the reader to check."""
+    model: str
+    """Which model it says that it is."""
+    input_tokens: int
+    output_tokens: int
+
+
+class LanguageModel(Protocol):
+    """Writes text. Nothing that it writes is believed before it was checked."""
+
+    def complete(self, prompt: Prompt) -> Completion:
+        """One answer.
+
+        Raises:
+            ConfigurationError: a person must act: credentials, model, address.
+            TransientError: nobody answered in time, or the other side is busy.
+            RefusedError: the other side does not take the question.
+            DataError: it answered, but broke off, declined, or gave no JSON object.
         """
         ...
 

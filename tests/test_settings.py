@@ -138,3 +138,12 @@ def test_no_real_vendor_is_asked_about_invented_names(monkeypatch, name, chosen)
     monkeypatch.setenv(f"LEARNFINANCE_{name.upper()}", chosen)
     with pytest.raises(ConfigurationError, match=f"LEARNFINANCE_{name.upper()}={chosen} needs LEARNFINANCE_MARKET"):
         Settings.from_environment()
+
+
+def test_the_template_writes_unless_a_language_model_is_named(monkeypatch):
+    assert (Settings().language.adapter, Settings().language.analyst_notes) == ("template", False)
+    monkeypatch.setenv("LEARNFINANCE_LANGUAGE__ADAPTER", "openai")
+    assert Settings().language.adapter == "openai"
+    monkeypatch.setenv("LEARNFINANCE_LANGUAGE__ADAPTER", "compatible")
+    with pytest.raises(ConfigurationError, match="base_url and model"):
+        Settings.from_environment()

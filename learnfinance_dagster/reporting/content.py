@@ -16,6 +16,7 @@ from learnfinance_dagster.reporting.record import record_caveats
 from learnfinance_dagster.values import (
     EquityMark,
     FillReport,
+    Narration,
     OrderPlan,
     Portfolio,
     Submission,
@@ -118,6 +119,10 @@ class WeeklyReport:
     """None: nobody looked."""
     record: WeekRecord | None = None
     """What the forward record holds of the week; None: the report is silent about it."""
+    words: Narration | None = None
+    """The week in words; None: not written."""
+    notes: int | None = None
+    """Analyst notes that were written; None: none were asked for."""
 
     @property
     def is_closed_week(self) -> bool:
