@@ -171,7 +171,9 @@ def training(settings: Settings) -> Training:
     return Training(models, register, FileCheckpoints(settings.root / "checkpoints"), software_versions)
 
 
-def build(settings: Settings, market: MarketDoor | None = None, clock: Callable[[], datetime] = now) -> dg.Definitions:
+def build(
+    settings: Settings, market: MarketDoor | None = None, clock: Callable[[], datetime] | None = None
+) -> dg.Definitions:
     """The code location for these settings; `market` and `clock` replace the true ones (tools poison and stop them)."""
     told = parameters(settings)
     source = market or market_door(settings)
@@ -179,7 +181,7 @@ def build(settings: Settings, market: MarketDoor | None = None, clock: Callable[
     ledger = ledger_door(settings)
     brokers = broker_door(settings, source, told)
     allocators = allocation.chosen(settings.allocators)
-    floor = TradingFloor(ledger, brokers, clock, told, tuple(allocator.name for allocator in allocators))
+    floor = TradingFloor(ledger, brokers, clock or now, told, tuple(allocator.name for allocator in allocators))
     sources = Sources(
         news_door(settings, source),
         filings_door(settings, source),

@@ -34,14 +34,13 @@ class SqlForwardRecords:
         """
         try:
             with writing(self.engine, "append to the forward record") as connection:
-                own = select(table).where(table.c.week == entry.week, table.c.sequence == entry.sequence)
-                newest = select(table).order_by(table.c.number.desc()).limit(1)
-                if is_next(entry, _first(connection, own), _first(connection, newest)):
+                if _is_next(connection, entry):
                     connection.execute(table.insert(), asdict(entry))
         except (RefusedError, TransientError):
             # On a server two may look before either writes; then what the faster one wrote is there now.
-            if entry not in self.entries():
-                raise
+            with reading(self.engine, "forward record") as connection:
+                if _is_next(connection, entry):
+                    raise
 
     def entries(self) -> tuple[ForwardEntry, ...]:
         """The whole chain, by number, exactly as it is stored."""
@@ -56,6 +55,12 @@ def _read_anything(connection: Connection) -> None:
     raw = connection.connection.driver_connection
     if connection.dialect.name == "sqlite" and raw is not None:
         raw.text_factory = lambda content: content.decode(errors="replace")
+
+
+def _is_next(connection: Connection, entry: ForwardEntry) -> bool:
+    own = select(table).where(table.c.week == entry.week, table.c.sequence == entry.sequence)
+    newest = select(table).order_by(table.c.number.desc()).limit(1)
+    return is_next(entry, _first(connection, own), _first(connection, newest))
 
 
 def _first(connection: Connection, wanted: Select) -> ForwardEntry | None:

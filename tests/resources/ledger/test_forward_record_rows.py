@@ -1,13 +1,15 @@
 """What somebody may make of a row with a database client."""
 
 import sqlite3
+from dataclasses import asdict
 
 import pytest
-from memory_records import a_chain
+from memory_records import a_chain, a_plan, a_week, made_at
 
-from learnfinance_dagster.errors import ConfigurationError
+from learnfinance_dagster.errors import ConfigurationError, RefusedError
 from learnfinance_dagster.evaluation.forward_check import first_fault
-from resources.ledger import open_ledger, open_records
+from learnfinance_dagster.evaluation.forward_record import next_entry
+from resources.ledger import forward_records, open_ledger, open_records
 
 CHAIN = a_chain(3)
 
@@ -41,3 +43,28 @@ def test_the_ledger_itself_still_refuses_bytes_that_are_no_text(url):
         )
     with pytest.raises(ConfigurationError, match="decode"):
         open_ledger(url).plans()
+
+
+@pytest.fixture
+def looked_too_early(monkeypatch):
+    """The next look finds nothing, as on a server where another transaction is about to commit."""
+    look, blind = forward_records._first, [True, True]
+    monkeypatch.setattr(forward_records, "_first", lambda *asked: None if blind and blind.pop() else look(*asked))
+
+
+def test_who_looked_too_early_finds_the_same_entry_after_all(tmp_path, looked_too_early):
+    url = f"sqlite:///{tmp_path}/ledger.sqlite"
+    with open_records(url).engine.begin() as connection:
+        connection.execute(forward_records.table.insert(), asdict(CHAIN[0]))
+    open_records(url).append(CHAIN[0])
+    assert open_records(url).entries() == CHAIN[:1]
+
+
+def test_who_looked_too_early_is_refused_when_it_was_another_entry(tmp_path, looked_too_early):
+    url = f"sqlite:///{tmp_path}/ledger.sqlite"
+    with open_records(url).engine.begin() as connection:
+        connection.execute(forward_records.table.insert(), asdict(CHAIN[0]))
+    other = next_entry(a_week(), {"hrp": a_plan(qty="8")}, made_at(), 1, None)
+    with pytest.raises(RefusedError, match="it is recorded with other content"):
+        open_records(url).append(other)
+    assert open_records(url).entries() == CHAIN[:1]
