@@ -70,13 +70,14 @@ def policy_asset(allocator: Allocator, spec: PolicySpec, peers: Sequence[PolicyS
 
         def produce() -> PolicyOutcome:
             labels = label_due(context, [allocator], artifacts, floor, market.open(), week.last_session)
-            unlabelled = [f"{key}: {why}" for (_, key), why in labels.items() if why]
-            metadata["weeks_without_a_label"] = "; ".join(unlabelled) or "none"
+            lived, damaged = lived_before(Records(artifacts, floor.ledger.open()), allocator.name, policy_history, week)
+            left_out = {key: why for (_, key), why in labels.items() if why} | damaged
+            metadata["weeks_without_a_label"] = "; ".join(f"{key}: {why}" for key, why in left_out.items()) or "none"
             request = PolicyRequest(
                 spec=spec,
                 week=week,
                 rows=policy_history,
-                lived=lived_before(Records(artifacts, floor.ledger.open()), allocator.name, policy_history, week),
+                lived=lived,
                 peers=peers,
                 settings=parameters.policies,
                 rules=parameters.allocation,
@@ -108,16 +109,23 @@ def _as_first_told(found: PolicyOutcome, artifacts: Artifacts, asset: str, week:
     return stored if stored and found.is_cached and stored.card == found.card else found
 
 
-def lived_before(records: Records, account: str, rows: pd.DataFrame, week: Week) -> list[tuple[Experience, Reward]]:
-    """Experience of an account with its labels, of weeks that were over before a Monday's decision."""
-    if rows.empty:
-        return []
-    found = []
-    for monday in mondays_between(min(rows["monday"]), max(rows["monday"])):
+def lived_before(
+    records: Records, account: str, rows: pd.DataFrame, week: Week
+) -> tuple[list[tuple[Experience, Reward]], dict[str, str]]:
+    """Experience of an account with its labels, of weeks that were over before a Monday's decision.
+
+    Also, by week, what cannot be read: one damaged file keeps no policy from learning from the rest.
+    """
+    found: list[tuple[Experience, Reward]] = []
+    damaged: dict[str, str] = {}
+    for monday in mondays_between(min(rows["monday"]), max(rows["monday"])) if len(rows) else ():
         past = week_of(monday)
         if past.next_session > week.last_session:
+            continue
+        if why := records.damage(account, past):
+            damaged[past.key] = f"damaged: {why}"
             continue
         experience, reward = records.experience(account, past), records.reward(account, past)
         if experience is not None and reward is not None and not reward.pending:
             found.append((experience, reward))
-    return found
+    return found, damaged
