@@ -63,10 +63,11 @@ def policy_asset(allocator: Allocator, spec: PolicySpec, peers: Sequence[PolicyS
         training: dg.ResourceParam[Training],
         parameters: dg.ResourceParam[Parameters],
     ) -> dg.MaterializeResult:
-        from learnfinance_dagster.allocation.rl.candidate import PolicyRequest, make_policy
+        from learnfinance_dagster.allocation.rl.candidate import MadePolicy, PolicyRequest, make_policy
 
         week = week_from_key(context.partition_key)
         metadata: dict[str, Any] = {}
+        shown: list[MadePolicy] = []
 
         def produce() -> PolicyOutcome:
             labels = label_due(context, [allocator], artifacts, floor, market.open(), week.last_session)
@@ -87,20 +88,30 @@ def policy_asset(allocator: Allocator, spec: PolicySpec, peers: Sequence[PolicyS
             )
             with workshop(context, training, parameters) as where:
                 made = make_policy(request, where)
-                metadata.update(policy_metadata(made, where.store.current(allocator.name) or "none"))
-            found = PolicyOutcome(allocator.name, made.card, made.is_cached, "")
-            return _as_first_told(found, artifacts, name, week)
+            shown.append(made)
+            return PolicyOutcome(allocator.name, made.card, made.is_cached, "")
 
         outcome = isolated(
             context, produce, lambda why: PolicyOutcome(allocator.name, None, is_cached=False, failure=why)
         )
+        found = outcome.value
+        told = isolated(context, lambda: _as_first_told(found, artifacts, name, week), lambda _: found)
+        for made in shown:  # from here on it may be in use, and nothing that is only told may hide that
+            metadata |= policy_metadata(context, made, _in_use(context, training, allocator.name))
         return dg.MaterializeResult(
-            value=outcome.value,
+            value=told.value,
             metadata={"failure": outcome.failure or "none", **metadata},
             check_results=[completed({week.key: outcome})],
         )
 
     return policy
+
+
+def _in_use(context: dg.AssetExecutionContext, training: Training, name: str) -> str:
+    """The version in use, for the page."""
+    return isolated(
+        context, lambda: training.models.open().current(name) or "none", lambda why: f"not known: {why}"
+    ).value
 
 
 def _as_first_told(found: PolicyOutcome, artifacts: Artifacts, asset: str, week: Week) -> PolicyOutcome:

@@ -198,6 +198,26 @@ def test_what_the_account_lived_through_is_learned_from(later, six, build_house)
     assert forgot.version != learned.version
 
 
+def test_a_picture_that_cannot_be_drawn_hides_no_version_that_was_put_in_use(taught, build_house, monkeypatch):
+    """Planted: no picture can be drawn, and what was told of that Monday before is damaged."""
+
+    def out_of_ink(*_):
+        raise ValueError("out of ink")
+
+    for picture in ("learning_curve", "weights_over_time", "gate_picture"):
+        monkeypatch.setattr(f"learnfinance_dagster.allocation.rl.plots.{picture}", out_of_ink)
+    house = build_house(taught.house).with_settings(**LEARNING)
+    house.store.path("ppo_lstm_policy", taught.week).write_text("{", encoding="utf-8")
+    went = house.run("policies", taught.week, select=["ppo_lstm_policy"])
+    assert (went.errors, went.red) == ({}, {})
+    card = house.read("ppo_lstm_policy", taught.week).card
+    assert card == outcomes(taught.house, taught.week)["ppo_lstm"].card
+    told = went.metadata["ppo_lstm_policy"]
+    assert told["in_use"].value == card.version == store_of(house).current("ppo_lstm")
+    assert told["learning_curve"].value == "not drawn: unexpected ValueError: out of ink"
+    assert "| equal_weight | 12 |" in told["gate"].value
+
+
 @pytest.mark.parametrize("step", ["experience", "reward"])
 def test_a_damaged_week_is_named_on_the_page_and_left_out_and_the_training_goes_on(later, six, build_house, step):
     house, week = build_house(later.house).with_settings(**LEARNING), six.weeks[0]
