@@ -177,6 +177,7 @@ def test_a_fine_tune_that_was_put_in_use_is_a_cached_result_too(house):
 
 def test_what_was_decided_then_is_shown_again_on_the_weeks_of_then(house):
     """Meanwhile another version is in use, which has seen other weeks."""
+    house.certify(PPO, seed=8)
     house.make(EARLIER, gives=POOR)
     then = house.make(gives=1.0)
     assert house.make(gives=GOOD, seed=8, full=True).card.promoted
@@ -324,6 +325,8 @@ def test_full_begins_anew_whatever_is_in_use(house):
 
 def test_another_try_for_the_same_monday_begins_at_the_same_place_and_must_beat_the_first(house):
     """With another seed nobody should win by mere repetition."""
+    house.certify(PPO, seed=8)
+    house.certify(PPO, seed=9)
     before = house.make(EARLIER, gives=POOR).card
     first = house.make(gives=1.0).card
     assert first.promoted
@@ -386,8 +389,9 @@ def test_a_certificate_that_failed_vouches_for_nobody(bare):
     assert "certificate did not pass (it failed: learns what is there: 0.0 ± 1.0 bp a week" in card.decision.reason
 
 
-def test_a_certificate_of_another_configuration_vouches_for_nobody(bare):
+def test_a_certificate_of_another_configuration_or_seed_vouches_for_nobody(bare):
     bare.certify(PPO, SETTINGS.model_copy(update={"profile": "full"}))
+    bare.certify(PPO, seed=8)
     bare.certify(SAC)
     assert "nobody tried PPO" in bare.make().card.decision.reason
 

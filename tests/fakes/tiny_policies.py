@@ -46,7 +46,7 @@ def certify(settings):
     register, store = where.register.open(), where.models.open()
     for algorithm in ALGORITHMS:
         model = model_of(algorithm)
-        version = certificate_version(algorithm, told.policies, told.allocation, told.costs)
+        version = certificate_version(algorithm, told.policies, told.allocation, told.costs, told.seed)
         words = {"config_hash": "", "data_hash": "", "code_hash": "", "seeds": (7,), "result": {}}
         trial = Trial(
             model, version, TrialKind.CERTIFICATE, date(2020, 1, 6), **words, promoted=False, reason="planted"

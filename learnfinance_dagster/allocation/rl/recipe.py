@@ -216,7 +216,7 @@ def _before(card: PolicyCard | None, store: ModelStore, week: Week) -> PolicyCar
 
 def _certificate(request: PolicyRequest, store: ModelStore) -> Certificate | None:
     algorithm = request.spec.algorithm
-    version = certificate_version(algorithm, request.settings, request.rules, request.costs)
+    version = certificate_version(algorithm, request.settings, request.rules, request.costs, request.seed)
     return certificate_in(store.read(model_of(algorithm), version)) if store.has(model_of(algorithm), version) else None
 
 
