@@ -339,6 +339,64 @@ def test_another_try_for_the_same_monday_begins_at_the_same_place_and_must_beat_
     assert house.in_use() == third.version
 
 
+def while_it_trains(house, monkeypatch, happens):
+    """Something else happens while the next training trains."""
+
+    def train(order):
+        monkeypatch.setattr(module, "train", house.train)
+        happens()
+        house.gives = GOOD
+        return house.train(order)
+
+    monkeypatch.setattr(module, "train", train)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["fine-tune", "full"])
+def test_of_two_trainings_for_one_monday_at_once_the_later_is_judged_beside_the_earlier(house, monkeypatch, full):
+    house.certify(PPO, seed=8)
+    first = house.make(EARLIER, gives=POOR).card
+    rivals = []
+    while_it_trains(house, monkeypatch, lambda: rivals.append(house.make(seed=8, gives=GOOD, full=full).card))
+    card = house.make(full=full).card
+    (rival,) = rivals
+    assert (rival.promoted, rival.decision.current) == (True, first.version)
+    assert (card.promoted, card.decision.current) == (False, rival.version), "both earn the same"
+    assert house.in_use() == rival.version
+
+
+def test_the_same_training_in_two_processes_is_one_version_and_one_trial(house, monkeypatch):
+    while_it_trains(house, monkeypatch, house.make)
+    made = house.make()
+    assert (made.is_cached, house.in_use()) == (True, made.card.version)
+    assert len(house.register.trials()) == 1
+
+
+def test_a_version_put_in_use_meanwhile_from_which_it_would_have_begun_refuses_it(house, monkeypatch):
+    house.make(EARLIER, gives=POOR, full=True)
+    house.inner.forget_current("ppo_lstm")
+    earlier = house.inner.versions("ppo_lstm")[0]
+    while_it_trains(house, monkeypatch, lambda: house.inner.set_current("ppo_lstm", earlier))
+    with pytest.raises(RefusedError, match=rf"{earlier} was put in use instead of none, .*: launch it again"):
+        house.make()
+    assert house.inner.versions("ppo_lstm") == (earlier,)
+    assert len(house.register.trials()) == 1
+    assert house.make().card.start == earlier
+
+
+def test_a_version_killed_before_it_was_in_use_does_not_push_out_what_came_meanwhile(house):
+    house.certify(PPO, seed=8)
+    house.make(EARLIER, gives=POOR)
+    house.seams["store"] = lambda inner: Dying(inner, "set_current", before=True)
+    with pytest.raises(Killed):
+        house.make(gives=1.0)
+    house.seams.clear()
+    rival = house.make(seed=8, gives=GOOD).card
+    assert house.in_use() == rival.version
+    with pytest.raises(RefusedError, match=f"meanwhile {rival.version} is: .* models use ppo_lstm v2025-12-28"):
+        house.make(gives=1.0)
+    assert house.in_use() == rival.version
+
+
 def test_what_began_elsewhere_is_judged_on_no_week_that_the_version_in_use_has_seen(house):
     house.make(EARLIER, gives=POOR)
     rival = house.make(gives=GOOD, full=True).card

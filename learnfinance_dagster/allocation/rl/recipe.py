@@ -23,7 +23,7 @@ from learnfinance_dagster.allocation.rl.state import LAYOUT
 from learnfinance_dagster.allocation.rl.training import Order
 from learnfinance_dagster.allocation.rl.workshop import PolicyWorkshop, code_hash, data_hash
 from learnfinance_dagster.costs import CostModel
-from learnfinance_dagster.errors import DataError
+from learnfinance_dagster.errors import DataError, RefusedError
 from learnfinance_dagster.fingerprints import fingerprint, version_name
 from learnfinance_dagster.in_use import promoted_for
 from learnfinance_dagster.model_files import tensors
@@ -113,6 +113,30 @@ class Recipe:
             lived=transitions(request.lived, observer, clear.scale, baseline, clear.slots),
             certificate=_certificate(request, workshop.store),
         )
+
+    def in_use_now(self) -> PolicyCard | None:
+        """The version in use by now."""
+        return in_use(self.workshop.store, self.request.spec, self.request.week)
+
+    def with_what_is_in_use_now(self) -> "Recipe":
+        """The same training, judged beside the version in use by now. Only while `deciding`.
+
+        Raises:
+            RefusedError: with that version in use other weeks would have been learned from, or from elsewhere.
+            DataError: as `of`.
+        """
+        now = self.in_use_now()
+        if now == self.current:
+            return self
+        anew = Recipe.of(self.request, self.workshop)
+        if anew.version != self.version:
+            msg = (
+                f"while {self.version} was trained, {now.version if now else 'no version'} was put in use instead of"
+                f" {self.current.version if self.current else 'none'}, beside which it would have learned otherwise:"
+                " launch it again"
+            )
+            raise RefusedError(msg)
+        return anew
 
     def judging(self, mondays: Collection[str]) -> "Recipe":
         """The same, judged on other weeks."""
