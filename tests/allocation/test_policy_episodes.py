@@ -272,9 +272,48 @@ def test_the_last_state_of_an_episode_is_the_next_monday_and_not_zeros():
     assert found.observation.tobytes() != found.last.tobytes()
 
 
-def test_a_history_of_one_week_cannot_be_played():
-    with pytest.raises(DataError, match="fewer than two weeks"):
-        Episodes(played(made_up(1)), 1, np.random.default_rng(0))
+def with_gaps(*kept):
+    """A past of 40 weeks, of which only some are known."""
+    return made_up(40)[np.concatenate([np.arange(*each) for each in kept])]
+
+
+def test_a_history_without_two_weeks_in_a_row_cannot_be_played():
+    for history in (made_up(1), with_gaps((0, 1), (2, 3), (4, 5))):
+        with pytest.raises(DataError, match="without two weeks in a row"):
+            Episodes(played(history), 1, np.random.default_rng(0))
+
+
+def test_no_episode_runs_across_a_gap_and_one_that_comes_to_it_is_truncated():
+    """Weeks that are not stored lie between: what prices did there belongs to no step."""
+    history = with_gaps((0, 9), (10, 11), (13, 40))
+    world = played(history)
+    episodes = Episodes(world, 300, np.random.default_rng(0), weeks=12)
+    lengths = dict.fromkeys(range(300), 0)
+    seen = set()
+    for _ in range(60):
+        before = episodes.week.copy()
+        found = episodes.step(asked(1, 300, world.slots)[0])
+        for n, over in enumerate(found.over.tolist()):
+            lengths[n] += 1
+            width = world.static.shape[2]
+            reached = before[n] + 1
+            assert history.mondays[reached] - history.mondays[before[n]] == np.timedelta64(7, "D")
+            assert found.last[n, :width].tobytes() == world.static[0, reached].tobytes()
+            if over:
+                seen.add((int(reached), lengths[n]))
+                lengths[n] = 0
+    assert {reached for reached, _ in seen} == {8, *range(22, 37)}, "before the gap, or a whole episode later"
+    assert {length for reached, length in seen if reached == 8} == {8}
+    assert {length for reached, length in seen if reached > 8} == {12}
+
+
+def test_nothing_is_carried_across_a_gap_when_weights_are_walked():
+    world = played(one_name(["AAA"] * 4, [0.5, 0.1, 0.2, 0.1]))
+    history = replace(world.history, mondays=world.history.mondays + np.array([0, 0, 7, 7]).astype("timedelta64[D]"))
+    path = weights_path(played(history), np.full((4, 1), 0.2))
+    first, second = (weights_path(played(history[part]), np.full((2, 1), 0.2)) for part in (slice(2), slice(2, 4)))
+    np.testing.assert_array_equal(path.log_returns, np.concatenate([first.log_returns, second.log_returns]))
+    assert path.turnover[2] == pytest.approx(0.1), "bought from cash"
 
 
 def test_noise_is_on_what_is_read_of_names_and_on_nothing_else():

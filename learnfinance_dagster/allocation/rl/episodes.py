@@ -72,7 +72,9 @@ class World:
     source: np.ndarray
     """(T, K) int64: slot of the same name a week before; K where it had none."""
     leaving: np.ndarray
-    """(T, K) float64: 1 where the name has no slot a week later, and in the last week."""
+    """(T, K) float64: 1 where the name has no slot a week later, in the last week, and before a gap."""
+    ahead: np.ndarray
+    """(T,) int64: how many weeks can be played from here on; a gap in the history cannot be played across."""
     present: np.ndarray
     """(T, K) float64: 1 where a name is."""
     scale: RewardScale
@@ -94,12 +96,13 @@ class World:
         """Prepare a history; `scale` is the training's, by default of these weeks."""
         log_returns = equal_weight_log_returns(history)
         scale = scale or RewardScale.of(log_returns)
-        source = _sources(history.name)
+        source = _sources(history.name, history.follows)
         return cls(
             history=history,
             static=_noisy(observer.history(history), noise),
             source=source,
             leaving=_leaving(source),
+            ahead=_ahead(history.follows),
             present=history.mask.astype(float),
             scale=scale,
             baseline=scale.of_equal_weight(log_returns),
@@ -125,10 +128,10 @@ def equal_weight_log_returns(history: PolicyHistory) -> np.ndarray:
     return np.log1p(history.returns.sum(axis=1) / count)
 
 
-def _sources(name: np.ndarray) -> np.ndarray:
+def _sources(name: np.ndarray, follows: np.ndarray) -> np.ndarray:
     weeks, slots = name.shape
     out = np.full((weeks, slots), slots, dtype=np.int64)
-    same = (name[1:, :, None] == name[:-1, None, :]) & (name[1:, :, None] != NOBODY)
+    same = (name[1:, :, None] == name[:-1, None, :]) & (name[1:, :, None] != NOBODY) & follows[1:, None, None]
     week, slot, before = np.nonzero(same)
     out[week + 1, slot] = before
     return out
@@ -139,6 +142,13 @@ def _leaving(source: np.ndarray) -> np.ndarray:
     out = np.ones((weeks, slots + 1))
     np.put_along_axis(out[:-1], source[1:], 0.0, axis=1)
     return out[:, :slots]
+
+
+def _ahead(follows: np.ndarray) -> np.ndarray:
+    out = np.zeros(len(follows), dtype=np.int64)
+    for week in range(len(follows) - 2, -1, -1):
+        out[week] = out[week + 1] + 1 if follows[week + 1] else 0
+    return out
 
 
 def _noisy(channels: np.ndarray, noise: Noise | None) -> np.ndarray:
@@ -173,12 +183,15 @@ class Episodes:
         """Start all of them.
 
         Raises:
-            DataError: the history has fewer than two weeks.
+            DataError: the history has no two weeks in a row.
         """
-        if len(world.history) < 2:  # noqa: PLR2004 - a step needs a week and the one after it
-            raise DataError("a history of fewer than two weeks cannot be played")
         self.world, self.rng = world, rng
-        self.length = min(weeks, len(world.history) - 1)
+        self.length = min(weeks, int(world.ahead.max(initial=0)))
+        if not self.length:  # a step needs a week and the one after it
+            raise DataError("a history without two weeks in a row cannot be played")
+        whole, short = world.ahead >= self.length, ~world.history.follows & (world.ahead > 0)
+        self.starts = np.flatnonzero(whole | short)
+        """Weeks from which a whole episode can be played; of what lies between two gaps closer together, the first."""
         self.week = np.zeros(batch, dtype=np.int64)
         self.left = np.zeros(batch, dtype=np.int64)
         self.variant = np.zeros(batch, dtype=np.int64)
@@ -197,10 +210,11 @@ class Episodes:
         self.begin(np.ones(batch, dtype=bool))
 
     def begin(self, which: np.ndarray) -> None:
-        """Start new episodes: all cash, at a random week."""
+        """Start new episodes: all cash, at a random week. One that comes to a gap is truncated there."""
         count = int(which.sum())
-        self.week[which] = self.rng.integers(0, len(self.world.history) - self.length, count)
-        self.left[which] = self.length
+        first = self.starts[self.rng.integers(0, len(self.starts), count)]
+        self.week[which] = first
+        self.left[which] = np.minimum(self.length, self.world.ahead[first])
         self.variant[which] = self.rng.integers(0, len(self.world.static), count)
         self.weights[which], self.outside[which] = 0.0, 0.0
         self.bought[which], self.bought_outside[which] = 0.0, 0.0

@@ -41,6 +41,11 @@ class PolicyHistory:
         """(T, K) bool: a name is there."""
         return self.name != NOBODY
 
+    @property
+    def follows(self) -> np.ndarray:
+        """(T,) bool: it is the Monday after the one before it. Between two others lies a gap, which nothing crosses."""
+        return np.diff(self.mondays, prepend=np.datetime64("NaT")) == np.timedelta64(7, "D")
+
     def __getitem__(self, weeks: slice | np.ndarray) -> "PolicyHistory":
         """Some of the weeks, in order."""
         parts = ("mondays", "name", "features", "forecast", "returns", "hrp")

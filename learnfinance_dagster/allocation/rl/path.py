@@ -32,7 +32,7 @@ Choose = Callable[[int, Before], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """T weeks, from all cash."""
+    """T weeks, from all cash; after a gap in the history from all cash again."""
 
     log_returns: np.ndarray
     """(T,) net of costs."""
@@ -48,13 +48,19 @@ class Path:
 
 
 def walk(world: World, choose: Choose) -> Path:
-    """Hold for every week of a history what `choose` says, drifting with prices in between."""
+    """Hold for every week of a history what `choose` says, drifting with prices in between.
+
+    Across a gap nothing is carried: what was held there, nobody knows.
+    """
     count, slots = len(world.history), world.slots
     log_returns, turnover, chosen = np.zeros(count), np.zeros(count), np.zeros((count, slots))
-    weights, outside = np.zeros((1, slots)), np.zeros(1)
-    bought, bought_outside = weights, outside
+    cash, nothing = np.zeros((1, slots)), np.zeros(1)
+    weights, outside, bought, bought_outside = cash, nothing, cash, nothing
+    follows = world.history.follows
     for week in range(count):
-        if week:
+        if not follows[week]:
+            weights, outside, bought, bought_outside = cash, nothing, cash, nothing
+        else:
             weights, outside = world.carried(weights, np.array([week]))
             bought, bought_outside = world.carried(bought, np.array([week]))
         target = choose(week, Before(weights, bought, bought_outside))
