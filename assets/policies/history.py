@@ -141,6 +141,7 @@ def _joined(artifacts: Artifacts, weeks: list[Week], bars: pd.DataFrame, forecas
         answers = rows.rename(columns={"weekly_return": f"{name}_forecast"})
         table = table.merge(answers, on=KEY, how="left", validate="one_to_one")
     table = table.merge(holding_returns(bars, weeks), on=KEY, how="left", validate="one_to_one")
+    table["tradable"] = table["tradable"].astype("boolean").fillna(value=False).astype(bool)
     table["hrp_weight"] = _hrp(artifacts, keys, table)
     return table.assign(monday=table["week"].map({week.key: week.monday for week in weeks}).astype(object))
 

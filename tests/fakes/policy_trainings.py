@@ -214,6 +214,8 @@ def rows_of(history: PolicyHistory, week: date, *, before: int = 14) -> pd.DataF
             "lstm_forecast": forecast,
             "patchtst_forecast": forecast[::-1],
             "holding_return": history.returns[at, slot],
+            "close_return": history.closes[at, slot],
+            "tradable": ~history.halted[at, slot],
             "hrp_weight": history.hrp[at, slot],
         }
     )
