@@ -28,7 +28,6 @@ from learnfinance_dagster.values import TargetWeights
 def all_assets(
     allocators: Sequence[Allocator],
     enabled: Sequence[Forecaster],
-    years: dg.StaticPartitionsDefinition,
     parameters: Parameters,
 ) -> Sequence[dg.AssetsDefinition]:
     """Every asset of the house.
@@ -36,7 +35,6 @@ def all_assets(
     Args:
         allocators: those that have an account.
         enabled: forecasters of the Monday graph.
-        years: partitions of the yearly snapshots.
         parameters: say which forecasters read signals.
     """
     reads = {each.name: ["state_features"] for each in FORECASTERS if reads_signals(each, parameters)}
@@ -50,7 +48,7 @@ def all_assets(
     return [
         *shared,
         *signal_assets(),
-        *forecasting_assets(FORECASTERS, enabled, years, reads),
+        *forecasting_assets(FORECASTERS, enabled, reads),
         *weights_assets(allocators),
         *trading_assets(allocators),
         *policies_assets(allocators, enabled),
