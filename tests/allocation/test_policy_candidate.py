@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from policy_trainings import PPO, SAC, SETTINGS, TINY, Dying, House, Killed, reader, rows_of, version_files
+from policy_trainings import PPO, SAC, SETTINGS, TINY, Dying, House, Killed, reader, rows_of, untrained, version_files
 from policy_world import COSTS, RULES, made_up, played, state_at, thinned
 from safetensors.torch import load
 
@@ -121,6 +121,28 @@ def test_the_first_version_that_is_worse_than_a_baseline_is_kept_and_not_put_in_
     assert "worse beyond chance than equal_weight" in card.decision.reason
     assert house.in_use() is None
     assert house.inner.has("ppo_lstm", card.version)
+
+
+def test_the_first_version_that_learned_nothing_is_not_put_in_use_although_no_baseline_is_better(house, monkeypatch):
+    """It has nobody to beat, so it must at least beat itself before the training."""
+
+    def idle(order):
+        return Trained(untrained(order.algorithm, seed=1, gain=1.0), (), 1.0)
+
+    monkeypatch.setattr(module, "train", idle)
+    nothing_to_learn = rows_of(made_up(80, 6, 14, signal=0.0), week_from_key(MONDAY).monday)
+    card = house.make(rows=nothing_to_learn).card
+    assert not card.promoted
+    assert "learned did not pass (in the weeks that it learned from its annual Sharpe ratio" in card.decision.reason
+    assert "worse beyond chance than" not in card.decision.reason.replace("not worse beyond chance than", "")
+    not_asked = SETTINGS.model_copy(update={"first_significance": 1})
+    house.certify(PPO, not_asked)
+    assert house.make(rows=nothing_to_learn, settings=not_asked).card.promoted
+
+
+def test_a_version_that_has_somebody_to_beat_is_not_asked_whether_it_learned(house):
+    house.make(EARLIER, gives=POOR)
+    assert "learned" not in house.make(gives=POOR).card.decision.reason.replace("learned from", "")
 
 
 def test_what_it_held_and_earned_in_the_judged_weeks_is_told(house):

@@ -28,8 +28,10 @@ SMALL = PolicyParameters(
     fine_tune_weeks=4,
     resamples=200,
     significance=0.001,
+    first_significance=1,
 )
-"""They learn next to nothing, and hardly anything is proven against them: their first versions are put in use."""
+"""They learn next to nothing, which is not asked, and hardly anything is proven against them: their first versions are
+put in use."""
 LEARNING = {
     "allocators": (),
     "policies": SMALL,

@@ -149,6 +149,12 @@ class Recipe:
         return self.history[self.split.judged]
 
     @property
+    def learned(self) -> World:
+        """The weeks that are learned from, as they were."""
+        weeks = self.history[self.split.training]
+        return World.of(weeks, self.observer, self.request.rules, self.request.costs)
+
+    @property
     def kind(self) -> TrialKind:
         """From random weights or from another version."""
         return TrialKind.FINE_TUNE if self.begun else TrialKind.TRAINING
@@ -213,7 +219,7 @@ class Recipe:
             algorithm=spec.algorithm,
             numbers=self.numbers,
             world=World.of(learned, self.observer, rules, costs, noise=noise),
-            clear=World.of(learned, self.observer, rules, costs),
+            clear=self.learned,
             observer=self.observer,
             seed=request.seed,
             key=f"{spec.name}-{self.version}",
