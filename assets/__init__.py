@@ -31,7 +31,6 @@ from learnfinance_dagster.values import Narration, TargetWeights
 def all_assets(
     allocators: Sequence[Allocator],
     enabled: Sequence[Forecaster],
-    years: dg.StaticPartitionsDefinition,
     parameters: Parameters,
 ) -> Sequence[dg.AssetsDefinition]:
     """Every asset of the house.
@@ -39,7 +38,6 @@ def all_assets(
     Args:
         allocators: those that have an account.
         enabled: forecasters of the Monday graph.
-        years: partitions of the yearly snapshots.
         parameters: say which forecasters read signals.
     """
     reads = {each.name: ["state_features"] for each in FORECASTERS if reads_signals(each, parameters)}
@@ -56,7 +54,7 @@ def all_assets(
         *shared,
         *notes,
         *signal_assets(),
-        *forecasting_assets(FORECASTERS, enabled, years, reads),
+        *forecasting_assets(FORECASTERS, enabled, reads),
         *weights_assets(allocators),
         *trading_assets(allocators),
         *policies_assets(allocators, enabled),

@@ -25,7 +25,6 @@ from learnfinance_dagster.orchestration.handles import (
     Writer,
 )
 from learnfinance_dagster.orchestration.jobs import jobs_of
-from learnfinance_dagster.orchestration.partitions import year_ends
 from learnfinance_dagster.orchestration.policy_jobs import policy_jobs
 from learnfinance_dagster.orchestration.schedules import schedules_of
 from learnfinance_dagster.orchestration.sensors import sensors_of
@@ -199,7 +198,7 @@ def build(
         raise ConfigurationError(msg)
     jobs = jobs_of(trained, [each.name for each in FORECASTERS], learned) | policy_jobs(specs)
     return dg.Definitions(
-        assets=all_assets(allocators, enabled, year_ends(now()), told),
+        assets=all_assets(allocators, enabled, told),
         jobs=list(jobs.values()),
         schedules=schedules_of(jobs, dg.DefaultScheduleStatus(settings.schedule_status.upper())),
         sensors=sensors_of(jobs, trained, learned, dg.DefaultSensorStatus(settings.schedule_status.upper())),

@@ -201,6 +201,13 @@ class PolicyParameters(_Group):
         default=52, ge=8, description="weeks that neither version learned from; with fewer nothing is promoted"
     )
     significance: float = Field(default=0.05, gt=0, lt=0.5, description="one-sided level of the gate")
+    first_significance: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="one-sided level at which a first version beats its untrained network and equal weight in the weeks"
+        " that it learned from; 1: not asked",
+    )
     min_effect: float = Field(
         default=0.0, ge=0, description="by how much a candidate must be better: annual Sharpe for PPO, CAGR for SAC"
     )

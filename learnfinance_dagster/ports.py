@@ -257,6 +257,13 @@ class ModelStore(Protocol):
         """The version in use; None before the first promotion."""
         ...
 
+    def deciding(self, model: str) -> AbstractContextManager[None]:
+        """The right to decide which version of a model is in use; whoever else wants it waits.
+
+        Let go when the holder ends, however it ends. It holds among the processes of one machine.
+        """
+        ...
+
     def set_current(self, model: str, version: str) -> None:
         """Put a version in use, at once and for every reader.
 
