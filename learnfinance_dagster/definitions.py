@@ -10,6 +10,7 @@ from learnfinance_dagster import allocation
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting import FORECASTERS, chosen
+from learnfinance_dagster.orchestration.choices import TradingChoices
 from learnfinance_dagster.orchestration.handles import (
     BrokerDoor,
     FilingsDoor,
@@ -42,6 +43,7 @@ from resources.doors import (
     SqlLedgerDoor,
     SqlTrialsDoor,
 )
+from resources.kill_switch import KillSwitch
 from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
@@ -73,7 +75,6 @@ def parameters(settings: Settings) -> Parameters:
         costs=CostModel(settings.cost_bps_per_side),
         initial_cash=Decimal(settings.initial_cash),
         seed=settings.seed,
-        armed=settings.trading == "on",
         reveal_fills=settings.market_clock == "first_session",
     )
 
@@ -169,7 +170,8 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
     ledger = ledger_door(settings)
     brokers = broker_door(settings, source, told)
     allocators = allocation.chosen(settings.allocators)
-    floor = TradingFloor(ledger, brokers, now, told, tuple(allocator.name for allocator in allocators))
+    switch = KillSwitch(settings.trading == "off", settings.data)
+    floor = TradingFloor(ledger, brokers, now, told, tuple(allocator.name for allocator in allocators), switch)
     sources = Sources(
         news_door(settings, source),
         filings_door(settings, source),
@@ -198,6 +200,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
             "sources": sources,
             "shelf": Shelf(store, floor),
             "floor": floor,
+            "trading": TradingChoices(),
             "training": training(settings),
             "outbox": Outbox(settings.root / "outbox"),
             "parameters": told,
