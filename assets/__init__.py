@@ -9,6 +9,8 @@ from assets.forecasting import forecasting_assets
 from assets.forecasting.signals import reads_signals
 from assets.market_data import daily_bars
 from assets.policies import policies_assets, stored_policy_values
+from assets.reconciliation import NAME as RECONCILIATION
+from assets.reconciliation import reconciliation_asset
 from assets.reporting import weekly_report
 from assets.signals import signal_assets
 from assets.trading import STEPS, trading_assets
@@ -20,6 +22,7 @@ from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.handles import Parameters
 from learnfinance_dagster.reporting.content import WeeklyReport
+from learnfinance_dagster.trading.reconciliation import Reconciliation
 from learnfinance_dagster.values import TargetWeights
 
 
@@ -42,6 +45,7 @@ def all_assets(
         halal_universe,
         screened_universe_asset([allocator.name for allocator in allocators]),
         daily_bars,
+        reconciliation_asset(allocators),
         weekly_report(allocators, enabled),
     ]
     return [
@@ -59,6 +63,7 @@ def stored_values() -> dict[str, type]:
     steps = {"weights": TargetWeights, **STEPS}
     return {
         "weekly_report": WeeklyReport,
+        RECONCILIATION: Reconciliation,
         **{f"{forecaster.name}_{kind}": Card for forecaster in FORECASTERS for kind in ("model", "snapshot")},
         **{f"{allocator.name}_{step}": kind for allocator in ALLOCATORS for step, kind in steps.items()},
         **stored_policy_values(ALLOCATORS),

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from assets.reconciliation import NAME as RECONCILIATION
 from assets.report_evidence import FRAMES, evidence_summary
 from assets.report_forecasts import forecast_summary
 from assets.trading import STEPS
@@ -31,6 +32,7 @@ from learnfinance_dagster.reporting.forecasts import ForecastSummary
 from learnfinance_dagster.reporting.policies import PolicyLine
 from learnfinance_dagster.trading.desk import FRESH_SESSIONS
 from learnfinance_dagster.trading.guard import read_only
+from learnfinance_dagster.trading.reconciliation import Reconciliation
 from learnfinance_dagster.values import EquityMark, Week
 
 SENDER = "LearnFinance <learnfinance@localhost>"
@@ -43,7 +45,7 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
     readers = tuple(a.name for a in allocators if "state_features" in a.reads)
     steps = {f"{a.name}_{step}": dg.AssetIn() for a in allocators for step in ("weights", *STEPS)}
     forecasts = (f"{each.name}_forecast" for each in forecasters)
-    shared = ("halal_universe", "screened_universe", *FRAMES, *forecasts, "drift")
+    shared = ("halal_universe", "screened_universe", *FRAMES, *forecasts, "drift", RECONCILIATION)
 
     @dg.asset(
         name="weekly_report",
@@ -82,7 +84,8 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
             forecasts = forecast_summary(forecasters, found, names, allocators, training.models.open())
             content = _content(week, market.open(), halal, screened, sections, evidence, forecasts, parameters)
             lines = _policies(allocators, sections, training.models.open())
-            content = replace(content, policies=lines, drift=found["drift"])
+            told = (*content.warnings, *_trading_warnings(floor.switch(), found[RECONCILIATION]))
+            content = replace(content, policies=lines, drift=found["drift"], warnings=told)
             name = f"weekly-{week.key}"
             if read_only(floor.facts(context)) and floor.keeps("screened_universe", week.key):
                 paths = outbox.paths(name)  # the letter of a traded week is the live run's
@@ -200,6 +203,12 @@ def _warnings(halal: pd.DataFrame, market: MarketInfo, parameters: Parameters, *
     if not is_dated and not any(text.startswith("survivorship") for text in market.caveats):
         found.append("survivorship: current constituents")
     return tuple(found)
+
+
+def _trading_warnings(off: str, found: Reconciliation) -> tuple[str, ...]:
+    """What stands between the accounts and their orders, or between the ledger and the brokers."""
+    switched = (f"{off[:1].upper()}{off[1:]}: no orders are sent.",) if off else ()
+    return (*switched, *(f"Ledger and broker differ: {told}." for told in found.told))
 
 
 def _old_prices(sections: Sequence[AccountSection], week: Week) -> tuple[str, ...]:

@@ -248,7 +248,7 @@ def _fills_asset(account: str) -> dg.AssetsDefinition:
         def settle() -> FillReport:
             counter = floor.counter(context, account)
             source = market.open()
-            known_at = floor.revealed(counter, source.info)
+            known_at = floor.revealed(counter.week, counter.desk.broker.clock, source.info)
             days = _marking_days(source, counter, known_at, order_plan)
             return counter.desk.settle(counter.week, order_plan, days, known_at, read_only=counter.read_only)
 

@@ -11,6 +11,7 @@ from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting import FORECASTERS, chosen
 from learnfinance_dagster.orchestration.choices import TradingChoices
+from learnfinance_dagster.orchestration.follow import follow_job
 from learnfinance_dagster.orchestration.handles import (
     BrokerDoor,
     FilingsDoor,
@@ -162,16 +163,22 @@ def training(settings: Settings) -> Training:
     return Training(models, register, FileCheckpoints(settings.root / "checkpoints"), software_versions)
 
 
+def trading_floor(settings: Settings, market: MarketDoor) -> TradingFloor:
+    """All that stands between this market's accounts and their brokers."""
+    told = parameters(settings)
+    brokers = broker_door(settings, market, told)
+    accounts = tuple(allocator.name for allocator in allocation.chosen(settings.allocators))
+    switch = KillSwitch(settings.trading == "off", settings.data)
+    return TradingFloor(ledger_door(settings), brokers, now, told, accounts, switch)
+
+
 def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definitions:
     """The code location for these settings; `market` replaces the market door (tools poison it)."""
     told = parameters(settings)
     source = market or market_door(settings)
     store = artifact_store(settings)
-    ledger = ledger_door(settings)
-    brokers = broker_door(settings, source, told)
     allocators = allocation.chosen(settings.allocators)
-    switch = KillSwitch(settings.trading == "off", settings.data)
-    floor = TradingFloor(ledger, brokers, now, told, tuple(allocator.name for allocator in allocators), switch)
+    floor = trading_floor(settings, source)
     sources = Sources(
         news_door(settings, source),
         filings_door(settings, source),
@@ -187,7 +194,9 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
             " leave them out of LEARNFINANCE_ALLOCATORS"
         )
         raise ConfigurationError(msg)
+    following = follow_job(floor.accounts, learned)
     jobs = jobs_of(trained, [each.name for each in FORECASTERS], learned) | policy_jobs(specs)
+    jobs |= {following.name: following}
     return dg.Definitions(
         assets=all_assets(allocators, enabled, year_ends(now()), told),
         jobs=list(jobs.values()),

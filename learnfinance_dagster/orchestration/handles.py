@@ -279,15 +279,14 @@ class TradingFloor:
             confirmed=choices.confirm_real_money,
         )
 
-    def revealed(self, counter: Counter, market: MarketInfo) -> datetime:
+    def revealed(self, week: Week, clock: BrokerClock, market: MarketInfo) -> datetime:
         """How far this run may look at the market when it asks for its orders' fate.
 
         A simulated account may see the first session as soon as the market source holds it; otherwise only what had
         closed before the decision is known, and the orders wait.
         """
-        if counter.desk.broker.clock is BrokerClock.WALL:
+        if clock is BrokerClock.WALL:
             return self.clock()
-        week = counter.week
         if week.first_close is None or market.last_session < week.sessions[0] or not self.parameters.reveal_fills:
             return week.as_of
         return week.first_close

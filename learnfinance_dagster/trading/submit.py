@@ -82,11 +82,13 @@ def complete(errand: Errand, attempt: Attempt) -> Submission:
 def _send(errand: Errand, attempt: Attempt) -> dict[str, str]:
     """Bring every intended order whose turn it is; returns what the others wait for."""
     account = attempt.plan.account
+    all_at_once = errand.pace is None or bool(errand.refusal)
+    unknown = _bring_all(errand, account, intended(attempt.orders if all_at_once else sells_of(attempt)))
+    if errand.pace is not None:
+        attempt = reconcile(errand.broker, errand.ledger, account, attempt)
     if errand.pace is None or errand.refusal:
-        _raise_unknown(_bring_all(errand, account, intended(attempt.orders)))
+        _raise_unknown(unknown)
         return {}
-    unknown = _bring_all(errand, account, intended(sells_of(attempt)))
-    attempt = reconcile(errand.broker, errand.ledger, account, attempt)
     turn = next_turn(attempt, errand.broker, errand.pace)
     unknown += _bring_all(errand, account, turn.buys)
     for record in attempt.orders:
