@@ -9,13 +9,20 @@ from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.calendar import last_closed_session, week_from_key
 from learnfinance_dagster.errors import LearnFinanceError, LookAheadError
 from learnfinance_dagster.ledger_rules import run_of
-from learnfinance_dagster.orchestration.handles import MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import markdown, stored_type
 from learnfinance_dagster.ports import BrokerClock, Market
 from learnfinance_dagster.trading.guard import read_only
 from learnfinance_dagster.trading.market_days import MarketDays
-from learnfinance_dagster.trading.reconciliation import Difference, Reconciliation, Sides, bars_from, compare
+from learnfinance_dagster.trading.reconciliation import (
+    Compared,
+    Difference,
+    Reconciliation,
+    Sides,
+    bars_from,
+    compare,
+)
 from learnfinance_dagster.values import Week
 
 NAME = "reconciliation"
@@ -46,19 +53,23 @@ def reconciliation_asset(allocators: Sequence[Allocator]) -> dg.AssetsDefinition
         context: dg.AssetExecutionContext,
         floor: dg.ResourceParam[TradingFloor],
         market: dg.ResourceParam[MarketDoor],
+        artifacts: dg.ResourceParam[Artifacts],
     ) -> dg.MaterializeResult:
         week, source = week_from_key(context.partition_key), market.open()
         idle = read_only(floor.facts(context))
+        stored = artifacts.read(NAME, [week.key]) if artifacts.has(NAME, week.key) else None
         compared: dict[str, str] = {}
         failures: dict[str, str] = {}
         differences: list[Difference] = []
         for account in accounts:
             try:
                 if idle and floor.brokers.open(account).clock is BrokerClock.WALL:
-                    compared[account] = f"nothing: {idle}"  # years of back-fills must not question a vendor
+                    # Years of back-fills must not question a vendor.
+                    compared[account] = f"nothing: {idle}"
                     continue
-                compared[account], found = _compared(floor, account, week, source)
-                differences += found
+                found = _compared(floor, account, week, source).after(account, stored)
+                compared[account] = found.told
+                differences += found.differences
             except LookAheadError:  # nobody may go on with anything that comes from such a source
                 raise
             except LearnFinanceError as error:
@@ -80,7 +91,7 @@ def reconciliation_asset(allocators: Sequence[Allocator]) -> dg.AssetsDefinition
     return reconciliation
 
 
-def _compared(floor: TradingFloor, account: str, week: Week, source: Market) -> tuple[str, list[Difference]]:
+def _compared(floor: TradingFloor, account: str, week: Week, source: Market) -> Compared:
     broker, ledger, parameters = floor.brokers.open(account), floor.ledger.open(), floor.parameters
     known_at = floor.revealed(week, broker.clock, source.info)
     sides = Sides(broker, ledger, account, parameters.initial_cash, parameters.costs)

@@ -1,6 +1,8 @@
 """Stage trading: per account `portfolio` → `order_plan` → `submission` → `fills`. The thinking is in `trading.Desk`."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,6 +13,7 @@ import pandas as pd
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.allocation.constraints import check_weights
 from learnfinance_dagster.calendar import last_closed_session, week_from_key
+from learnfinance_dagster.errors import LearnFinanceError
 from learnfinance_dagster.orchestration.choices import TradingChoices
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed, isolated
 from learnfinance_dagster.orchestration.handles import Counter, MarketDoor, Parameters, TradingFloor
@@ -18,6 +21,7 @@ from learnfinance_dagster.orchestration.partitions import WEEKLY, history
 from learnfinance_dagster.orchestration.tables import markdown, stored_type
 from learnfinance_dagster.ports import BrokerClock, Market
 from learnfinance_dagster.trading.market_days import MarketDays
+from learnfinance_dagster.trading.submit import shown
 from learnfinance_dagster.values import FillReport, Mode, OrderPlan, Portfolio, Submission, TargetWeights
 
 MARKING_WINDOW = timedelta(days=60)
@@ -192,13 +196,7 @@ def _submission_asset(account: str) -> dg.AssetsDefinition:
                 return counter.desk.follow(counter.week, counter.refusal, **told)
             return counter.desk.submit(counter.week, portfolio, order_plan, counter.refusal, **told)
 
-        outcome = isolated(
-            context,
-            submit,
-            lambda failure: Submission(
-                account, order_plan.run_id, order_plan.attempt, order_plan.mode, failure, (), {}
-            ),
-        )
+        outcome = isolated(context, submit, lambda failure: _as_recorded(floor, order_plan, failure))
         return dg.MaterializeResult(
             value=outcome.value,
             metadata=_submission_metadata(outcome.value, order_plan),
@@ -206,6 +204,15 @@ def _submission_asset(account: str) -> dg.AssetsDefinition:
         )
 
     return submission
+
+
+def _as_recorded(floor: TradingFloor, plan: OrderPlan, failure: str) -> Submission:
+    """What the ledger knows of a submission that failed half-way: orders may have arrived before it did."""
+    attempt = None
+    if plan.mode is Mode.LIVE:
+        with suppress(LearnFinanceError):  # the ledger may be what failed; the failure is told all the same
+            attempt = floor.ledger.open().latest_attempt(plan.account, plan.run_id)
+    return replace(shown(plan, attempt), mode_reason=failure)
 
 
 def _submission_metadata(sent: Submission, plan: OrderPlan) -> dict[str, Any]:

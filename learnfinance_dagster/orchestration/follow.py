@@ -173,7 +173,7 @@ def follow_orders(job: Any, learned: Sequence[str], status: dg.DefaultSensorStat
         market: dg.ResourceParam[MarketDoor],
     ) -> list[dg.RunRequest] | dg.SkipReason:
         now = floor.clock()
-        key = WEEKLY.get_last_partition_key(now)
+        key = next(reversed(WEEKLY.get_partition_keys(now)), None)
         accounts, failures = followed(floor)
         if key is None or not (accounts or failures):
             return dg.SkipReason("every account is simulated: there is nothing to follow")

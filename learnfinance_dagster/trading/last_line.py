@@ -43,6 +43,8 @@ class LastLine:
         self._name, self._broker, self._ledger = name, broker, ledger
         self._parameters, self._objection = parameters, objection
         self._blocked = frozenset(blocked) | frozenset(parameters.block)
+        self._held: dict[str, Decimal] | None = None
+        """As the broker said before the first sell: a name is sold once an attempt, and each look costs a vendor."""
 
     @property
     def clock(self) -> BrokerClock:
@@ -98,7 +100,9 @@ class LastLine:
         if reason := beyond_caps(order, attempt, self._parameters):
             return reason
         if order.side is Side.SELL:
-            held = self._broker.account(week.as_of).positions.get(order.symbol, Decimal(0))
+            if self._held is None:
+                self._held = dict(self._broker.account(week.as_of).positions)
+            held = self._held.get(order.symbol, Decimal(0))
             if order.qty > held:
                 return f"{order.qty} {order.symbol} to sell and {held} held: nothing is sold short"
         return ""

@@ -52,6 +52,25 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """One account of one week."""
+
+    told: str
+    """What was compared."""
+    differences: tuple[Difference, ...]
+    is_past: bool = False
+    """The account has lived on since: cash and positions of then cannot be compared any more."""
+
+    def after(self, account: str, stored: Reconciliation | None) -> "Compared":
+        """With what was found while it could still be compared."""
+        if not self.is_past or stored is None or account not in stored.compared:
+            return self
+        known = tuple(each for each in stored.differences if each.account == account)
+        new = tuple(each for each in self.differences if each not in known)
+        return Compared(stored.compared[account], known + new, is_past=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """An account's cash and shares as one side has them."""
 
@@ -73,7 +92,7 @@ class Sides:
     costs: CostModel
 
 
-def compare(sides: Sides, week: Week, days: MarketDays, known_at: datetime) -> tuple[str, list[Difference]]:
+def compare(sides: Sides, week: Week, days: MarketDays, known_at: datetime) -> Compared:
     """What was compared, and where the two sides differ.
 
     Args:
@@ -84,17 +103,19 @@ def compare(sides: Sides, week: Week, days: MarketDays, known_at: datetime) -> t
     """
     ledger, account = sides.ledger, sides.account
     attempt = ledger.latest_attempt(account, week.run_id)
-    differences = list(_orders(sides, week, attempt))
+    differences = tuple(_orders(sides, week, attempt))
     newest = max(filter(None, (ledger.latest_traded(account), *_newest_mark(ledger, account))), default=None)
     if newest is not None and newest > week.monday:
-        return f"orders; the account has lived on since, {newest} was traded", differences
+        told = f"orders; the account has lived on since, {newest} was traded"
+        return Compared(told, differences, is_past=True)
     is_open = attempt is not None and any(record.status.is_open for record in attempt.orders)
     if is_open and sides.broker.clock is BrokerClock.MARKET:
-        return "orders; their session is still to come", differences
+        return Compared("orders; their session is still to come", differences)
     expected, found, basis = _both(sides, week, attempt, days, known_at)
     if expected is None:
-        return f"orders; {basis}", differences
-    return f"orders, and cash and positions with {basis}", [*differences, *_books(account, expected, found)]
+        return Compared(f"orders; {basis}", differences)
+    told = f"orders, and cash and positions with {basis}"
+    return Compared(told, (*differences, *_books(account, expected, found)))
 
 
 def _both(

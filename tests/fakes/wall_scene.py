@@ -4,11 +4,9 @@ The account holds 400 A and 400 B at 100 USD and 20 000 USD; it wants none of A,
 cash alone does not pay for.
 """
 
-import shutil
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pandas as pd
 from dying import Fuse, fused
@@ -88,6 +86,18 @@ class Account:
     def reasons(self, week=WEEK) -> dict[str, str]:
         return {record.order.symbol: record.reason for record in self.attempt(week).orders}
 
+    def remembered(self):
+        """All that the ledger holds of both weeks."""
+        return [
+            (
+                self.ledger.latest_attempt("hrp", week.run_id),
+                self.ledger.fills("hrp", week.run_id),
+                self.ledger.positions("hrp", week.run_id),
+                self.marks(),
+            )
+            for week in (WEEK, NEXT)
+        ]
+
     def marks(self):
         return self.ledger.marks("hrp", date.max)
 
@@ -114,8 +124,3 @@ def split_bars(symbol: str, ratio: float, day: date) -> pd.DataFrame:
     kept = [row for row in flat(PRICES, date(2025, 2, 3), date(2025, 3, 28)) if row[0] != symbol or row[1] < day]
     later = flat({symbol: 100.0 / ratio}, day, date(2025, 3, 28))
     return frame([*kept, bar(symbol, day, 100.0 / ratio, split=ratio), *later[1:]])
-
-
-def copied(folder: Path, to: Path) -> Path:
-    """A copy of what a test left on disk."""
-    return Path(shutil.copytree(folder, to))
