@@ -89,7 +89,8 @@ def look(
     deadline = buy_deadline(week, floor.parameters.orders)
     if deadline is None or not accounts:
         return Seen((), {})
-    moment, ledger = Moment(floor.clock(), deadline, market.open().info.last_session), floor.ledger.open()
+    moment = Moment(floor.clock(), deadline, lambda: market.open().info.last_session)
+    ledger = floor.ledger.open()
 
     def one(account: str) -> Standing:
         return standing(account, floor.brokers.open(account), ledger, week, moment)

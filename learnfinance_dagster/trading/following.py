@@ -4,7 +4,7 @@ A step is named by what was seen, so that whoever acts on it acts once: the same
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -40,8 +40,8 @@ class Moment:
     now: datetime
     deadline: datetime
     """From then on buys wait for nothing."""
-    last_known: date
-    """The newest session that the market source holds."""
+    last_known: Callable[[], date]
+    """The newest session that the market source holds; asked only when the week could be marked."""
 
 
 def standing(account: str, broker: Broker, ledger: Ledger, week: Week, moment: Moment) -> Standing:
@@ -90,10 +90,9 @@ def _due(  # noqa: PLR0913 - everything that was seen
     if moved:
         return f"{moved} orders have moved on"
     if not unsent and not waiting and week.sessions:
-        known = min(moment.last_known, last_closed_session(moment.now))
-        return (
-            "all orders are final and the session is over: the account is marked" if known >= week.sessions[0] else ""
-        )
+        session = week.sessions[0]
+        if last_closed_session(moment.now) >= session and moment.last_known() >= session:
+            return "all orders are final and the session is over: the account is marked"
     return ""
 
 

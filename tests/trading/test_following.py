@@ -17,7 +17,7 @@ def account() -> Account:
 
 
 def stands(account, now, week=WEEK, known=date(2025, 3, 28)):
-    return standing("hrp", account.broker, account.ledger, week, Moment(now, DEADLINE, known))
+    return standing("hrp", account.broker, account.ledger, week, Moment(now, DEADLINE, lambda: known))
 
 
 def test_a_week_of_which_nothing_was_recorded_is_over(account):
