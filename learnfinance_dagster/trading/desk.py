@@ -312,6 +312,8 @@ class Desk:
         """
         found, session = progress_of(self.broker, self.ledger, self.account, week), week.sessions[0]
         pending, newest = found.told, days.newest
+        if found.open and week.first_open is not None and known_at < week.first_open:
+            pending += f": they wait for the open of {session}"
         if found.is_done and self._why_not_yet(week, known_at):
             pending = f"all orders are final; the account is marked after the close of {session}"
         elif not pending and newest is not None and newest < session <= last_closed_session(known_at):
