@@ -76,6 +76,12 @@ class OrderParameters(_Group):
     max_position: float = Field(default=0.25, gt=0, le=1, description="share of NAV no buy may take a name beyond")
     allow: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
+    buy_deadline_minutes: int = Field(
+        default=60,
+        ge=0,
+        le=180,
+        description="minutes after the first open that buys wait for sells at a broker on the wall clock",
+    )
 
 
 class SignalParameters(_Group):

@@ -9,7 +9,8 @@ import dagster as dg
 
 from learnfinance_dagster.calendar import last_closed_session
 from learnfinance_dagster.orchestration.drift_sensor import retrain_on_drift
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.follow import follow_orders
+from learnfinance_dagster.orchestration.handles import FOLLOW_JOB, Artifacts, MarketDoor, TradingFloor
 from learnfinance_dagster.orchestration.jobs import IN_PROCESS
 from learnfinance_dagster.orchestration.labels import Records, experience_name, reward_name, unlabelled
 from learnfinance_dagster.values import Week
@@ -21,10 +22,12 @@ HOUR = 3600
 def sensors_of(
     jobs: Mapping[str, Any], forecasters: Sequence[str], learned: Sequence[str], status: dg.DefaultSensorStatus
 ) -> list[dg.SensorDefinition]:
-    """Every sensor; none where no allocator learns."""
+    """Every sensor; those of learned allocators only where there are any."""
+    following = follow_orders(jobs[FOLLOW_JOB], learned, status)
     if not learned:
-        return []
+        return [following]
     return [
+        following,
         label_rewards(jobs[LABEL_JOB], learned, status),
         retrain_on_drift(jobs["retrain"], jobs["policies"], forecasters, learned, status),
     ]
