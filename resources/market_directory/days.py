@@ -49,7 +49,8 @@ def arrivals_of(frame: pd.DataFrame) -> Micros:
     if "known_at" not in frame:
         return np.full(len(frame), ORDINARY, dtype=np.int64)
     moments = pd.to_datetime(frame["known_at"], utc=True).dt.as_unit("us")
-    return moments.astype("int64").where(moments.notna(), ORDINARY).to_numpy(dtype=np.int64)
+    counted = moments.to_numpy(dtype="datetime64[us]")
+    return np.where(np.isnat(counted), ORDINARY, counted.astype(np.int64))
 
 
 def new_york_day(known_at: datetime) -> np.datetime64:

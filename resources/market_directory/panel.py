@@ -70,9 +70,7 @@ class Panel:
             name: np.concatenate([moments, later.get(name, ordinary)]) for name, moments in self._arrival.items()
         }
 
-    def between(
-        self, first: date, last: date, known_at: int, symbols: Collection[str] | None = None
-    ) -> pd.DataFrame:
+    def between(self, first: date, last: date, known_at: int, symbols: Collection[str] | None = None) -> pd.DataFrame:
         """Rows of [first, last] that had arrived by `known_at` (microseconds), with the events that had.
 
         Sorted by symbol, date; columns as `ports.Market.bars` lists them.

@@ -37,8 +37,9 @@ def poisoned(frames: MarketFrames, known_at: datetime, how: Poison, seed: int = 
     """A copy of `frames` in which every row that was not public at `known_at` is spoilt.
 
     Bars and actions are public once their session has closed, holdings and filings from the day after their date,
-    members on the day itself, news and notes from their minute on; and no row before its `known_at`. An index membership that ends later is still open as far as
-    anybody knew, and which days' news would be complete was known of no day that was not over.
+    members on the day itself, news and notes from their minute on; and no row before its `known_at`. An index
+    membership that ends later is still open as far as anybody knew, and which days' news would be complete was known of
+    no day that was not over.
     """
     session, day = last_closed_session(known_at), new_york_day(known_at)
     rng = np.random.default_rng(seed)
