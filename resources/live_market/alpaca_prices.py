@@ -1,7 +1,7 @@
 """Alpaca's daily bars as traded, many names a request, page by page, and the corporate actions beside them."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from learnfinance_dagster.errors import ConfigurationError, DataError
 from learnfinance_dagster.symbols import is_index
 from resources.credentials import secret
 from resources.http import PatientSession
-from resources.live_market.alpaca_actions import Events, events_of
+from resources.live_market.alpaca_actions import Events, Key, events_of
 from resources.live_market.as_traded import Action, mended
 from resources.live_market.fetched import Prices, Want, actions_of, frame_of
 
@@ -151,13 +151,19 @@ def _table(name: str, rows: Iterable[Any], events: Events) -> pd.DataFrame:
         raise DataError(msg)
     table = table.sort_values("date", ignore_index=True)
     split, dividend, days = [1.0] * len(table), [0.0] * len(table), table["date"].tolist()
-    for key, value in events.splits.items():
-        if key[0] == name and (at := bisect_left(days, key[1])) < len(days):  # of a halt: the session of its return
-            split[at] *= value
-    for key, value in events.dividends.items():
-        if key[0] == name and (at := bisect_left(days, key[1])) < len(days):
-            dividend[at] += value
+    for place, value in _placed(name, events.splits, days):
+        split[place] *= value
+    for place, value in _placed(name, events.dividends, days):
+        dividend[place] += value
     return table.assign(split=split, dividend=dividend)
+
+
+def _placed(name: str, events: Mapping[Key, float], days: list[date]) -> Iterator[tuple[int, float]]:
+    """The row at which each event of a name takes effect: after a halt the session of its return."""
+    for (symbol, day), value in events.items():
+        at = bisect_left(days, day)
+        if symbol == name and at < len(days) and day >= days[0]:
+            yield at, value
 
 
 def _day(text: str) -> date:

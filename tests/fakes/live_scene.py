@@ -13,8 +13,8 @@ from learnfinance_dagster.calendar import NEW_YORK, decision_time, session_close
 from learnfinance_dagster.parameters import EndpointParameters, LiveParameters
 from resources.http import PatientSession
 from resources.live_market.alpaca_prices import AlpacaPrices
-from resources.live_market.fund_files import sp_funds, wahed
 from resources.live_market.folder import MarketFolder
+from resources.live_market.fund_files import sp_funds, wahed
 from resources.live_market.refresh import Refresher
 from resources.live_market.yahoo_funds import YahooFunds
 from resources.live_market.yahoo_prices import YahooPrices
@@ -60,13 +60,18 @@ class World:
             close = round(level * (1 + 0.01 * ((number * 7 + len(name)) % 11 - 5)), 2)
             close = round(close * self.restated.get((name, day), 1.0), 2)
             told = self.told_late.get((name, day), DECISION - 400 * WEEK) <= self.now
-            row = (day, round(close * 0.99, 2), round(close * 1.02, 2), round(close * 0.98, 2), close, 1_000_000 + number)
+            row = (
+                day,
+                round(close * 0.99, 2),
+                round(close * 1.02, 2),
+                round(close * 0.98, 2),
+                close,
+                1_000_000 + number,
+            )
             event = (split if told else 1.0, self.dividends.get((name, day), 0.0) if told else 0.0)
             if self.silent_until.get((name, day), self.now) <= self.now:
                 rows.append((*row, *event))
-        return pd.DataFrame(
-            rows, columns=["date", "open", "high", "low", "close", "volume", "split", "dividend"]
-        )
+        return pd.DataFrame(rows, columns=["date", "open", "high", "low", "close", "volume", "split", "dividend"])
 
 
 def chart(name: str, bars: pd.DataFrame, since: date, **meta: object) -> dict[str, object]:
@@ -74,7 +79,9 @@ def chart(name: str, bars: pd.DataFrame, since: date, **meta: object) -> dict[st
     bars = bars[bars["date"] >= since].reset_index(drop=True)
     later = bars["split"][::-1].cumprod()[::-1] / bars["split"]
     stamps = [int(datetime.combine(day, time(9, 30), NEW_YORK).timestamp()) for day in bars["date"]]
-    quote = {field: [float(f"{value:.8g}") for value in bars[field] / later] for field in ("open", "high", "low", "close")}
+    quote = {
+        field: [float(f"{value:.8g}") for value in bars[field] / later] for field in ("open", "high", "low", "close")
+    }
     quote["volume"] = [int(value) for value in bars["volume"] * later]
     events: dict[str, dict[str, object]] = {"dividends": {}, "splits": {}}
     for stamp, split, dividend, ahead in zip(stamps, bars["split"], bars["dividend"], later, strict=True):
@@ -182,7 +189,9 @@ class Vendors:
             bars = self.world.bars(name) if name in self.world.names else pd.DataFrame(columns=["date"])
             for row in bars[(bars["date"] >= start) & (bars["date"] <= end)].itertuples():
                 stamp = datetime.combine(row.date, time(0), NEW_YORK).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-                rows.append((name, {"t": stamp, "o": row.open, "h": row.high, "l": row.low, "c": row.close, "v": row.volume}))
+                rows.append(
+                    (name, {"t": stamp, "o": row.open, "h": row.high, "l": row.low, "c": row.close, "v": row.volume})
+                )
         offset = int(seen.query.get("page_token") or 0)
         page: dict[str, list[object]] = {}
         for name, row in rows[offset : offset + self.page]:
@@ -209,7 +218,9 @@ class Vendors:
                 for name, day, value in told(self.world.splits)
             ],
         }
-        return Reply({"corporate_actions": {kind: rows for kind, rows in plain.items() if rows}, "next_page_token": None})
+        return Reply(
+            {"corporate_actions": {kind: rows for kind, rows in plain.items() if rows}, "next_page_token": None}
+        )
 
     @property
     def endpoints(self) -> EndpointParameters:
@@ -234,9 +245,7 @@ class Vendors:
         }
         sources = [makers[name]() for name in told.holdings]
         clock = lambda: self.world.now  # noqa: E731
-        return Refresher(
-            MarketFolder(folder), prices or self.yahoo(), sources, ("SPUS", "HLAL"), told, clock, say
-        )
+        return Refresher(MarketFolder(folder), prices or self.yahoo(), sources, ("SPUS", "HLAL"), told, clock, say)
 
 
 def quick(**options) -> PatientSession:
