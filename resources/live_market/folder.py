@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,9 @@ class MarketFolder:
             raise DataError(msg) from None
 
 
+@cache
 def empty(stem: str) -> pd.DataFrame:
-    """A frame of that file without rows."""
+    """A frame of that file without rows; the same one for everybody, so nobody may fill it."""
     columns = _FRAMES[stem].to_schema().columns.items()
     return pd.DataFrame(
         {name: pd.Series(dtype=_dtype(str(each.dtype))) for name, each in columns if name != _LEFT_OUT.get(stem)}

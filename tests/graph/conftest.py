@@ -147,6 +147,12 @@ class House:
 
 
 @pytest.fixture(scope="session")
+def house_of():
+    """A house of settings and an instance of the test's own."""
+    return House
+
+
+@pytest.fixture(scope="session")
 def practice_folder(tmp_path_factory):
     """Twenty invented names, thirty months."""
     folder = tmp_path_factory.mktemp("market") / "practice"

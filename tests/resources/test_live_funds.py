@@ -85,7 +85,9 @@ def test_rows_that_are_no_us_ticker_are_left_out_with_a_reason_and_counted():
 SHEETS = {
     "as a sheet of our own": sheet_csv(DAY, WEIGHTS),
     "other words": b"Symbol,Company,% of Net Assets\nAAPL,Apple,60%\nBRK.B,Berkshire,39%\nUSD,Cash,1%\n",
-    "a title above": b"Holdings of the fund,,\n,,\nTicker,Name,Weighting\nAAPL,Apple,60\nBRK-B,Berkshire,39\n,,\nUSD,Cash,1\n",
+    "a title above": (
+        b"Holdings of the fund,,\n,,\nTicker,Name,Weighting\nAAPL,Apple,60\nBRK-B,Berkshire,39\n,,\nUSD,Cash,1\n"
+    ),
     "shares of one": b"ticker,weight\nAAPL,0.60\nBRK/B,0.39\nUSD,0.01\n",
     "a mark of the encoding": "\ufeffStock Ticker,Weightings\nAAPL,60.0\nBRK/B,39.0\nUSD,1.0\n".encode(),
 }
