@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 from live_scene import FIRST, MONDAY, NOW, Vendors, World, fresh_yfinance
+from tiny_forecasts import PLAIN
 from vendor_server import VendorServer
 
 from learnfinance_dagster.parameters import (
@@ -23,6 +24,8 @@ from resources.market_directory.poison import Poison, poisoned
 WEEK = timedelta(weeks=1)
 WEEKS = [(MONDAY + n * WEEK).isoformat() for n in range(3)]
 EVIDENCE = ("daily_bars", "halal_universe")
+WHOLE = WEEKS[:2]
+"""Mondays that are traded; of the third one only the evidence is gathered."""
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +55,16 @@ def lived(house_of, tmp_path_factory, monkeypatch_module):
         went = []
         for number, week in enumerate(WEEKS):
             world.now = NOW + number * WEEK
-            went.append(house.run("monday", week, market=door.open()))
+            went.append(run(house, week, door.open()))
             come_later(world, number)
             vendors.open()
     return SimpleNamespace(house=house, went=went, folder=data / "market")
+
+
+def run(house, week, market=None):
+    if week in WHOLE:
+        return house.run("monday", week, market=market)
+    return house.run("research", week, select=[*EVIDENCE, "screened_universe"], market=market)
 
 
 def come_later(world, number):
@@ -84,7 +93,7 @@ def settings(data, market, endpoints=None, folder=None):
         allocation=AllocationParameters(lookback_returns=60, min_returns=20),
         orders=OrderParameters(dead_band=0),
         forecasting=ForecastParameters(enabled=()),
-        allocators=("hrp",),
+        allocators=PLAIN,
         live=live,
         endpoints=endpoints or known.endpoints,
     )
@@ -94,7 +103,7 @@ def settings(data, market, endpoints=None, folder=None):
 def replayed(lived, house_of, tmp_path):
     """Runs weeks again from a market, in a house of its own, without any vendor."""
 
-    def again(weeks, job="monday", select=None, frames=None):
+    def again(weeks, frames=None):
         folder = tmp_path / "market"
         if not folder.exists():
             shutil.copytree(lived.folder, folder)
@@ -103,7 +112,7 @@ def replayed(lived, house_of, tmp_path):
             house = house_of(found, instance)
             market = DirectoryMarket.from_frames(frames) if frames else None
             for week in weeks:
-                went = house.run(job, week, select=select, market=market)
+                went = run(house, week, market)
                 assert went.success, went.errors
         return house
 
@@ -154,7 +163,7 @@ def test_every_live_week_is_replayed_without_a_network_to_the_byte(lived, replay
 
 def test_one_week_alone_has_the_evidence_that_it_had_among_the_others(lived, replayed):
     """The weeks before it are fetched in one go, and still hold what their own Mondays knew."""
-    house = replayed(WEEKS[2:], "research", select=EVIDENCE)
+    house = replayed(WEEKS[2:])
     before = [(MONDAY - n * WEEK).isoformat() for n in range(20)]
     weeks = [*before, *WEEKS]
     assert differing(artifacts(lived.house, weeks, EVIDENCE[:1]), artifacts(house, weeks, EVIDENCE[:1])) == []
