@@ -128,7 +128,9 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(monkeypatch):
 
 def test_a_wrong_value_is_one_line_that_names_the_variable(monkeypatch):
     monkeypatch.setenv("LEARNFINANCE_MARKET", "alpaca")
-    with pytest.raises(ConfigurationError, match="LEARNFINANCE_MARKET: Input should be 'practice' or 'directory'"):
+    with pytest.raises(
+        ConfigurationError, match="LEARNFINANCE_MARKET: Input should be 'practice', 'directory' or 'live'"
+    ):
         Settings.from_environment()
 
 
