@@ -149,6 +149,8 @@ def test_the_template_writes_unless_a_language_model_is_named(monkeypatch):
     monkeypatch.setenv("LEARNFINANCE_LANGUAGE__ADAPTER", "compatible")
     with pytest.raises(ConfigurationError, match="base_url and model"):
         Settings.from_environment()
+
+
 def test_the_live_market_has_a_folder_of_its_own_and_may_have_vendors_of_news(tmp_path):
     live = Settings(market="live", market_directory=tmp_path / "nyse", news="yahoo", fundamentals="edgar")
     assert live.market_name == "live"

@@ -1,6 +1,7 @@
 """Live Mondays of the real graph, and their replays from what was kept: the same bytes, whatever came later."""
 
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from types import SimpleNamespace
 
@@ -62,6 +63,8 @@ def lived(house_of, tmp_path_factory, monkeypatch_module):
 
 
 def run(house, week, market=None):
+    """By the clock of that Monday: the forward record says when it was written, so a replay on another day differs."""
+    house = replace(house, clock=lambda: NOW + WEEKS.index(week) * WEEK)
     if week in WHOLE:
         return house.run("monday", week, market=market)
     return house.run("research", week, select=[*EVIDENCE, "screened_universe"], market=market)
