@@ -25,7 +25,7 @@ from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor, Training
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import png, stored_type
-from learnfinance_dagster.ports import Ledger, Market, MarketInfo, ModelStore
+from learnfinance_dagster.ports import CAVEAT, Ledger, Market, MarketInfo, ModelStore
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
 from learnfinance_dagster.reporting.evidence import EvidenceSummary
 from learnfinance_dagster.reporting.forecasts import ForecastSummary
@@ -144,10 +144,10 @@ def _content(
     forecasts: ForecastSummary,
     parameters: Parameters,
 ) -> WeeklyReport:
-    is_dated = source.members(week.as_of) is not None
+    is_dated, notes = source.members(week.as_of) is not None, source.notes(week.as_of)
     return WeeklyReport(
         week=week,
-        market=source.info,
+        market=replace(source.info, last_session=min(source.info.last_session, week.last_session)),
         initial_cash=parameters.initial_cash,
         universe=_universe(halal, screened),
         accounts=sections,
@@ -155,9 +155,13 @@ def _content(
         forecasts=forecasts,
         warnings=(
             *_warnings(halal, source.info, parameters, is_dated=is_dated),
+            *(note.text for note in notes if note.topic == CAVEAT),
             *_old_prices(sections, week),
         ),
-        provenance=(("Software", _versions()),),
+        provenance=(
+            ("Software", _versions()),
+            *((note.topic.capitalize(), note.text) for note in notes if note.topic != CAVEAT),
+        ),
     )
 
 

@@ -48,6 +48,7 @@ from resources.doors import (
 )
 from resources.kill_switch import KillSwitch
 from resources.language.door import LanguageModelDoor
+from resources.live_market.door import LiveMarketDoor
 from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
@@ -60,8 +61,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def market_door(settings: Settings) -> PracticeMarketDoor | DirectoryMarketDoor:
+def market_door(settings: Settings) -> PracticeMarketDoor | DirectoryMarketDoor | LiveMarketDoor:
     """The market source that settings name."""
+    if settings.market == "live":
+        funds, folder = settings.universe.funds, settings.data / "market"
+        return LiveMarketDoor(folder, settings.root, funds, settings.live, settings.endpoints, now)
     if settings.market == "directory":
         return DirectoryMarketDoor(settings.market_directory, settings.root)
     return PracticeMarketDoor(settings.root, PracticeSpec(**settings.practice.model_dump()))
