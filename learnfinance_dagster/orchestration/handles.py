@@ -52,7 +52,7 @@ TRAINING_JOB = "sunday"
 """The only job whose training summary a language model may be asked for."""
 FOLLOW_JOB = "follow"
 """Sends what the live job recorded and what waits for its turn, and follows open orders until each is final."""
-MAILING_JOBS = (LIVE_JOB, "sunday")
+MAILING_JOBS = (LIVE_JOB, TRAINING_JOB)
 
 
 class MarketDoor(Protocol):
