@@ -7,6 +7,7 @@ import dagster as dg
 from assets.allocation import weights_assets
 from assets.forecasting import forecasting_assets
 from assets.forecasting.signals import reads_signals
+from assets.mailing import training_mail, weekly_mail
 from assets.market_data import daily_bars
 from assets.policies import policies_assets, stored_policy_values
 from assets.reporting import weekly_report
@@ -20,6 +21,7 @@ from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.handles import Parameters
 from learnfinance_dagster.reporting.content import WeeklyReport
+from learnfinance_dagster.reporting.post import MailOutcome
 from learnfinance_dagster.values import TargetWeights
 
 
@@ -43,6 +45,7 @@ def all_assets(
         screened_universe_asset([allocator.name for allocator in allocators]),
         daily_bars,
         weekly_report(allocators, enabled),
+        weekly_mail,
     ]
     return [
         *shared,
@@ -51,6 +54,7 @@ def all_assets(
         *weights_assets(allocators),
         *trading_assets(allocators),
         *policies_assets(allocators, enabled),
+        *([training_mail] if any(allocator.policy for allocator in allocators) else []),
     ]
 
 
@@ -59,6 +63,8 @@ def stored_values() -> dict[str, type]:
     steps = {"weights": TargetWeights, **STEPS}
     return {
         "weekly_report": WeeklyReport,
+        "weekly_mail": MailOutcome,
+        "training_mail": MailOutcome,
         **{f"{forecaster.name}_{kind}": Card for forecaster in FORECASTERS for kind in ("model", "snapshot")},
         **{f"{allocator.name}_{step}": kind for allocator in ALLOCATORS for step, kind in steps.items()},
         **stored_policy_values(ALLOCATORS),

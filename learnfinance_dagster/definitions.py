@@ -23,6 +23,8 @@ from learnfinance_dagster.orchestration.handles import (
     Training,
 )
 from learnfinance_dagster.orchestration.jobs import jobs_of
+from learnfinance_dagster.orchestration.mail_sensors import send_mail
+from learnfinance_dagster.orchestration.mailing import PostOffice
 from learnfinance_dagster.orchestration.partitions import year_ends
 from learnfinance_dagster.orchestration.policy_jobs import policy_jobs
 from learnfinance_dagster.orchestration.schedules import schedules_of
@@ -39,9 +41,11 @@ from resources.doors import (
     PracticeMarketDoor,
     RegisteredModelsDoor,
     SimulatedBrokerDoor,
+    SmtpDoor,
     SqlLedgerDoor,
     SqlTrialsDoor,
 )
+from resources.mail.queue import FileQueue
 from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
@@ -161,6 +165,17 @@ def training(settings: Settings) -> Training:
     return Training(models, register, FileCheckpoints(settings.root / "checkpoints"), software_versions)
 
 
+def mailer_door(settings: Settings) -> SmtpDoor:
+    """The mail server that settings name."""
+    return SmtpDoor(settings.mail)
+
+
+def post_office(settings: Settings) -> PostOffice:
+    """This market's queue of letters, and who empties it."""
+    queue = FileQueue(settings.root / "outbox" / "queue")
+    return PostOffice(queue, mailer_door(settings), settings.mail, now, settings.market_name)
+
+
 def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definitions:
     """The code location for these settings; `market` replaces the market door (tools poison it)."""
     told = parameters(settings)
@@ -188,7 +203,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
     jobs = jobs_of(trained, [each.name for each in FORECASTERS], learned) | policy_jobs(specs)
     return dg.Definitions(
         assets=all_assets(allocators, enabled, year_ends(now()), told),
-        jobs=list(jobs.values()),
+        jobs=[*jobs.values(), send_mail],
         schedules=schedules_of(jobs, dg.DefaultScheduleStatus(settings.schedule_status.upper())),
         sensors=sensors_of(jobs, trained, learned, dg.DefaultSensorStatus(settings.schedule_status.upper())),
         resources={
@@ -200,6 +215,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
             "floor": floor,
             "training": training(settings),
             "outbox": Outbox(settings.root / "outbox"),
+            "post": post_office(settings),
             "parameters": told,
         },
         executor=dg.in_process_executor,

@@ -300,6 +300,33 @@ class TrialRegister(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class MailReceipt:
+    """What a mail server said to each recipient; together all that were asked for."""
+
+    taken: tuple[str, ...]
+    refused: dict[str, str]
+    """Recipient → why not, for good."""
+    deferred: dict[str, str]
+    """Recipient → why not now."""
+
+
+class Mailer(Protocol):
+    """Sends finished letters."""
+
+    def send(self, letter: bytes, recipients: Sequence[str]) -> MailReceipt:
+        """Hand a complete message over to a server, for these recipients.
+
+        The message carries its own Message-ID, so that sending it again after an uncertain failure is harmless.
+
+        Raises:
+            TransientError: nobody was taken; trying again later may work.
+            RefusedError: nobody was taken, and nobody will be.
+            ConfigurationError: a setting or a credential is missing or wrong.
+        """
+        ...
+
+
 class BrokerClock(StrEnum):
     """Which clock decides whether a broker may be sent orders."""
 

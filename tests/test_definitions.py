@@ -71,7 +71,7 @@ HELD = {
     "rewards": EXPERIENCE | REWARDS,
     "certify": CERTIFICATES,
     "policies": CERTIFICATES | {"policy_history"} | POLICIES,
-    "sunday": CERTIFICATES | {"policy_history", "training_summary"} | POLICIES,
+    "sunday": CERTIFICATES | {"policy_history", "training_summary", "training_mail"} | POLICIES,
 }
 """Job → its assets."""
 
@@ -102,7 +102,8 @@ def test_the_code_location_is_valid():
 
 def test_there_is_one_job_that_trades_and_one_that_does_not():
     names = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names == set(HELD)
+    assert names == {*HELD, "send_mail"}
+    names.remove("send_mail")  # one step without assets
     trading = {key.path[-1] for name in names for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
     assert any(name.endswith("_submission") for name in trading)
     for name in names - {"monday", "research"}:
@@ -184,17 +185,22 @@ def test_a_schedule_waits_until_somebody_switches_it_on(name):
 def test_sensors_wait_until_somebody_switches_them_on_and_start_jobs_that_trade_nothing():
     found = {sensor.name: sensor for sensor in defs.get_repository_def().sensor_defs}
     targets = {name: {target.job_name for target in sensor.targets} for name, sensor in found.items()}
-    assert targets == {"label_rewards": {"rewards"}, "retrain_on_drift": {"retrain", "policies"}}
+    assert targets == {
+        "label_rewards": {"rewards"},
+        "retrain_on_drift": {"retrain", "policies"},
+        "send_mail": {"send_mail"},
+        "tell_failures": set(),
+    }
     assert {sensor.default_status for sensor in found.values()} == {dg.DefaultSensorStatus.STOPPED}
 
 
 def test_a_house_without_learned_allocators_has_none_of_their_jobs():
     plain = build(Settings(allocators=PLAIN))
     names = {job.name for job in plain.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names == set(HELD) - {"rewards", "certify", "policies", "sunday"}
+    assert names == {*HELD, "send_mail"} - {"rewards", "certify", "policies", "sunday"}
     repository = plain.get_repository_def()
     assert {schedule.name for schedule in repository.schedule_defs} == {"monday", "sentiment_history", "retrain"}
-    assert not repository.sensor_defs
+    assert {sensor.name for sensor in repository.sensor_defs} == {"send_mail", "tell_failures"}
     assert not {key.path[-1] for key in plain.resolve_asset_graph().get_all_asset_keys()} & (POLICIES | EXPERIENCE)
 
 

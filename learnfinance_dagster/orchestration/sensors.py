@@ -12,6 +12,7 @@ from learnfinance_dagster.orchestration.drift_sensor import retrain_on_drift
 from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, TradingFloor
 from learnfinance_dagster.orchestration.jobs import IN_PROCESS
 from learnfinance_dagster.orchestration.labels import Records, experience_name, reward_name, unlabelled
+from learnfinance_dagster.orchestration.mail_sensors import mail_sensors
 from learnfinance_dagster.values import Week
 
 LABEL_JOB = "rewards"
@@ -21,10 +22,11 @@ HOUR = 3600
 def sensors_of(
     jobs: Mapping[str, Any], forecasters: Sequence[str], learned: Sequence[str], status: dg.DefaultSensorStatus
 ) -> list[dg.SensorDefinition]:
-    """Every sensor; none where no allocator learns."""
+    """Every sensor; those of learned allocators where there are any."""
     if not learned:
-        return []
+        return mail_sensors(status)
     return [
+        *mail_sensors(status),
         label_rewards(jobs[LABEL_JOB], learned, status),
         retrain_on_drift(jobs["retrain"], jobs["policies"], forecasters, learned, status),
     ]
