@@ -37,6 +37,8 @@ class MailFault:
     instead: Callable[[], AbstractContextManager[RawServer | None]] = nullcontext
     """Another server altogether."""
     security: str = "none"
+    is_silent: bool = False
+    """Only our patience ends it."""
 
 
 def answers(**what):
@@ -60,9 +62,9 @@ class Nobody:
 
 FAULTS = (
     MailFault("nobody listens", instead=lambda: nullcontext(Nobody())),
-    MailFault("no word of welcome", instead=RawServer),
+    MailFault("no word of welcome", instead=RawServer, is_silent=True),
     MailFault("connection reset", instead=lambda: RawServer(reset=True)),
-    MailFault("a welcome that drips", instead=lambda: RawServer(b"220 " + b"x" * 900, drip=0.02)),
+    MailFault("a welcome that drips", instead=lambda: RawServer(b"220 " + b"x" * 900, drip=0.02), is_silent=True),
     MailFault("welcome that is no SMTP", instead=lambda: RawServer(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
     MailFault("421 as welcome", instead=lambda: RawServer(b"421 too busy\r\n")),
     MailFault("554 as welcome", instead=lambda: RawServer(b"554 no service for you\r\n")),
@@ -78,12 +80,12 @@ FAULTS = (
     MailFault("554 after the letter", answers(after_data="554 looks like spam")),
     MailFault("hung up after the letter, not kept", answers(hang_up="before")),
     MailFault("hung up after the letter, but kept", answers(hang_up="after")),
-    MailFault("silent after the letter, but kept", answers(silence=1.5)),
+    MailFault("silent after the letter, but kept", answers(silence=1.5), is_silent=True),
 )
 
 
-def office(folder, port, security="none"):
-    mailer = SmtpMailer(HERE, port, security, "", lambda: (USER, PASSWORD), timeout=0.4, whole=0.8, trust=trusting)
+def office(folder, port, security="none", patience=20.0):
+    mailer = SmtpMailer(HERE, port, security, "", lambda: (USER, PASSWORD), patience, 2 * patience, trusting)
 
     class Door:
         def open(self):
@@ -101,7 +103,9 @@ def meets(fault, folder):
     """How the letter stands after the fault, what of it the server kept, and how it stands when all is well again."""
     with MailServer(fault.security, offers_tls=False) as server, fault.instead() as other:
         fault.spoil(server)
-        outcome = posted(office(folder, other.port if other else server.port, fault.security))
+        outcome = posted(
+            office(folder, other.port if other else server.port, fault.security, 0.4 if fault.is_silent else 20.0)
+        )
         letters = list(server.handler.letters)
     with MailServer() as well:
         again = office(folder, well.port)
