@@ -25,6 +25,7 @@ from resources.mail.smtp_errors import (
 
 NAME = "LearnFinance"
 PORTS = {"ssl": 465, "starttls": 587, "none": 25}
+READY = 220
 GOODBYE = 2.0
 """Seconds that a server may take to say goodbye."""
 GMAIL, GMAIL_HOST = "gmail.com", "smtp.gmail.com"
@@ -90,7 +91,7 @@ class SmtpMailer:
         watch.daemon = True
         watch.start()
         try:
-            smtp.connect(host, port)
+            _welcomed(smtp.connect(host, port))
             if self.security == "starttls":
                 smtp.starttls(context=self.trust())
             doing = LOGIN
@@ -140,6 +141,12 @@ class SmtpMailer:
     def _talk(self, doing: str) -> Conversation:
         host, port = self._place()
         return Conversation(f"{host}:{port}", doing, secrets_of(*self.login()))
+
+
+def _welcomed(answer: tuple[int, bytes]) -> None:
+    """The library looks at a server's welcome in its constructor only."""
+    if answer[0] != READY:
+        raise smtplib.SMTPConnectError(*answer)
 
 
 def _say_goodbye(smtp: smtplib.SMTP) -> None:

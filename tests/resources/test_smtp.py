@@ -111,6 +111,12 @@ def test_a_wrong_password_says_how_to_get_an_app_password_and_does_not_repeat_it
     assert "hunter2" not in str(refused.value)
 
 
+@pytest.mark.parametrize(("welcome", "kind"), [(b"421 too busy\r\n", TransientError), (b"554 no\r\n", RefusedError)])
+def test_a_server_that_does_not_welcome_us_is_not_talked_to(welcome, kind):
+    with RawServer(welcome) as server, pytest.raises(kind, match=welcome[:3].decode()):
+        mailer(server.port, timeout=20.0).send(LETTER, [BOB])
+
+
 def test_a_server_that_drips_is_cut_off():
     with (
         RawServer(b"220 " + b"x" * 400, drip=0.02) as server,
