@@ -19,6 +19,8 @@ def main() -> int:
     rest.add_argument("week", help="a Monday, e.g. 2025-12-22")
     rest.add_argument("--full", action="store_true", help="from random weights, whatever is in use")
     commands.add_parser("graph", help="rewrite docs/graph.md")
+    commands.add_parser("doctor", help="what is reachable, what is missing, and where to get it")
+    commands.add_parser("env-example", help="rewrite .env.example")
     train = commands.add_parser("train", help="train forecasters for a Monday, and put them in use if they are better")
     train.add_argument("week", help="a Monday, e.g. 2025-12-22")
     train.add_argument("forecasters", nargs="*", help="which ones; those of the Monday graph by default")
@@ -58,10 +60,8 @@ def _run(chosen: argparse.Namespace) -> int:
         from learnfinance_dagster.commands.trials import list_trials
 
         return list_trials(chosen.model)
-    if chosen.command == "graph":
-        from learnfinance_dagster.commands.graph import write_graph
-
-        return write_graph()
+    if chosen.command in {"doctor", "env-example", "graph"}:
+        return _tool(chosen.command)
     from learnfinance_dagster.commands import demo, learning
 
     if chosen.command == "sunday":
@@ -74,5 +74,23 @@ def _run(chosen: argparse.Namespace) -> int:
     return demo.prepare(chosen.port) if chosen.command == "prepare" else demo.demo()
 
 
+def _tool(command: str) -> int:
+    """Commands without arguments that look or write a file of the repository."""
+    if command == "doctor":
+        from learnfinance_dagster.commands.doctor import doctor
+
+        return doctor()
+    if command == "env-example":
+        from learnfinance_dagster.commands.env_example import write_example
+
+        return write_example()
+    from learnfinance_dagster.commands.graph import write_graph
+
+    return write_graph()
+
+
 if __name__ == "__main__":
+    from learnfinance_dagster.commands.env_file import load_env_file
+
+    load_env_file()
     sys.exit(main())

@@ -5,6 +5,7 @@ Each field is an environment variable with the prefix `LEARNFINANCE_`; nested on
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -40,9 +41,10 @@ def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-PLAIN_NAMES = {
+PLAIN_NAMES: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "EMAIL_TO": ("mail", "to", _list),
     "EMAIL_CC": ("mail", "cc", _list),
+    "STORAGE_BACKEND": ("", "models", lambda text: {"hf": "hub"}.get(text, text)),
 }
 """Variables without our prefix that people know from elsewhere: group, field, and what the text becomes."""
 

@@ -7,19 +7,23 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from learnfinance_dagster.calendar import last_closed_session
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.handles import MarketDoor, ModelsDoor, TrialsDoor
 from learnfinance_dagster.parameters import MailParameters
-from learnfinance_dagster.ports import Broker, Ledger, Mailer, Market, ModelStore, TrialRegister
+from learnfinance_dagster.ports import Broker, Ledger, Market, ModelStore, TrialRegister
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.simulated_broker import SimulatedBroker
 from resources.brokers.simulated import FileAccountStore
 from resources.credentials import secret
 from resources.files import write_atomic
 from resources.practice_market.spec import PracticeSpec
+
+if TYPE_CHECKING:
+    from resources.mail.smtp import SmtpMailer
 
 USER, PASSWORD = "SMTP_USER", "SMTP_PASSWORD"
 """Names of credentials."""
@@ -207,7 +211,7 @@ class SmtpDoor:
 
     parameters: MailParameters
 
-    def open(self) -> Mailer:
+    def open(self) -> "SmtpMailer":
         """The mailer; nothing is asked yet."""
         from resources.mail.smtp import SmtpMailer
 

@@ -23,6 +23,11 @@ TRIES = 2
 """Commits to bring one branch to what it should hold. It is looked at before and after each: answers get lost."""
 
 
+def whoami(endpoint: str, token: Callable[[], str | None]) -> str:
+    """The name of the user whose token it is."""
+    return HubRepository("", endpoint, token, private=True).owner()
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
     """What the Hub tells of a file."""
@@ -63,6 +68,10 @@ class HubRepository:
     endpoint: str
     token: Callable[[], str | None] = field(repr=False)
     private: bool
+
+    def owner(self) -> str:
+        """Whose the token is."""
+        return str(self._ask("asking whose HF_TOKEN is", lambda api: api.whoami())["name"])
 
     def branches(self) -> tuple[str, ...]:
         """Names of all branches; none where there is no repository."""

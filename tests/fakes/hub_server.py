@@ -205,6 +205,10 @@ class HubServer(VendorServer):
             raise _RefusalError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return found
 
+    def whoami(self, request: Seen) -> Reply:
+        owner, _ = self._who(request)
+        return Reply({"type": "user", "name": owner, "auth": {"type": "access_token"}})
+
     # Repositories and branches.
 
     def create(self, request: Seen) -> Reply:
@@ -364,6 +368,7 @@ def _part(request: Seen, content: bytes, headers: dict[str, str]) -> Reply:
 
 _REPO = r"(?P<repo>[^/]+/[^/]+)"
 ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
+    ("GET", r"/api/whoami-v2", HubServer.whoami),
     ("POST", r"/api/repos/create", HubServer.create),
     ("POST", r"/api/validate-yaml", HubServer.validate),
     ("GET", rf"/api/models/{_REPO}", HubServer.info),
