@@ -32,6 +32,8 @@ def main() -> int:
     used.add_argument("forecaster")
     used.add_argument("version")
     actions.add_parser("sync", help="bring this disk and Hugging Face to the same versions")
+    history = commands.add_parser("history", help="the history of daily sentiment, on Hugging Face too")
+    history.add_argument("action", choices=["push", "pull"])
     tried = commands.add_parser("trials", help="everything that was ever trained, and what came of it")
     tried.add_argument("model", nargs="?", help="one of them, e.g. lstm; all by default")
     leak = commands.add_parser("leakproof", help="poison the future of a week and compare every artifact")
@@ -56,6 +58,10 @@ def _run(chosen: argparse.Namespace) -> int:
             return models.synchronise()
         given = chosen.forecaster
         return models.list_versions(given) if chosen.action == "list" else models.use(given, chosen.version)
+    if chosen.command == "history":
+        from learnfinance_dagster.commands import history
+
+        return history.push() if chosen.action == "push" else history.pull()
     if chosen.command == "trials":
         from learnfinance_dagster.commands.trials import list_trials
 

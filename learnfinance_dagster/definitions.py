@@ -50,6 +50,7 @@ from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
 from resources.raw_evidence import RawFolder
+from resources.sentiment_history import SentimentHistoryDoor
 from resources.software import software_versions
 
 
@@ -158,6 +159,13 @@ def models_door(settings: Settings) -> LocalModelsDoor | HubModelsDoor:
     return HubModelsDoor(local, settings.hub_owner, settings.market_name, names, settings.endpoints.hugging_face)
 
 
+def sentiment_history(settings: Settings) -> SentimentHistoryDoor:
+    """Where the history of sentiment is kept besides this disk: where models are."""
+    return SentimentHistoryDoor(
+        "" if settings.models == "local" else settings.endpoints.hugging_face, settings.hub_owner, settings.market_name
+    )
+
+
 def training(settings: Settings) -> Training:
     """Where this market's models are made and kept."""
     register = trials_door(settings)
@@ -216,6 +224,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
             "training": training(settings),
             "outbox": Outbox(settings.root / "outbox"),
             "post": post_office(settings),
+            "history": sentiment_history(settings),
             "parameters": told,
         },
         executor=dg.in_process_executor,

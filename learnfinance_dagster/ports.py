@@ -300,6 +300,29 @@ class TrialRegister(Protocol):
         ...
 
 
+class SentimentHistory(Protocol):
+    """Where the history of daily sentiment is kept besides this disk."""
+
+    def push(self, days: pd.DataFrame) -> str:
+        """Complete what is there with these rows (`schemas.signals.DailySentiment`); what was done, in a few words.
+
+        A day that is covered there is never replaced by one that was not fetched.
+
+        Raises:
+            TransientError: it could not be reached; what is there is as it was.
+            ConfigurationError: a setting or a credential is missing or wrong.
+        """
+        ...
+
+    def pull(self) -> pd.DataFrame | None:
+        """All that is there; None where nothing is.
+
+        Raises:
+            DataError: what is there is no such history.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class MailReceipt:
     """What a mail server said to each recipient; together all that were asked for."""

@@ -38,7 +38,10 @@ EXPERIENCE, REWARDS = ({f"{name}_{step}" for name in LEARNED} for step in ("expe
 CERTIFICATES, POLICIES = {"ppo_certificate", "sac_certificate"}, {f"{name}_policy" for name in LEARNED}
 IDLE = {"transfer_lstm_forecast"}
 """Forecasts that are made on demand."""
-WEEKLY_ASSETS = {name for name, asset in ASSETS.items() if asset.group_name not in PARTITIONS} - IDLE - REWARDS
+UPLOADS = {"sentiment_upload"}
+WEEKLY_ASSETS = (
+    {name for name, asset in ASSETS.items() if asset.group_name not in PARTITIONS} - IDLE - REWARDS - UPLOADS
+)
 HEAVY = {
     "torch",
     "transformers",
@@ -63,7 +66,7 @@ DECISION = datetime(2025, 12, 29, 12, 30, tzinfo=UTC)
 HELD = {
     "monday": WEEKLY_ASSETS - HISTORY,
     "research": WEEKLY_ASSETS - {"walk_forward_forecasts"},
-    "fill_sentiment_gaps": {"halal_universe", "daily_sentiment", "sentiment_gaps"},
+    "fill_sentiment_gaps": {"halal_universe", "daily_sentiment", "sentiment_gaps", "sentiment_upload"},
     "retrain": {"lstm_model", "patchtst_model"},
     "snapshots": {"lstm_snapshot", "patchtst_snapshot"},
     "walk_forward": {"walk_forward_forecasts"},
