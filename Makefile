@@ -5,7 +5,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: doctor help demo monday train sunday test check lint format types walls graph ui bench leakproof clean
+.PHONY: doctor help demo monday train sunday test check lint format types walls graph ui up bench leakproof verify-record clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,6 +31,9 @@ doctor: .venv/.run ## what is reachable, what is missing, and where to get it
 ui: .venv/.run ## the Dagster web UI on http://127.0.0.1:3000
 	@$(BIN)/python -m learnfinance_dagster prepare --port $${PORT:-3000}
 	@exec $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $${PORT:-3000}
+
+up: .venv/.run ## web UI, daemon and code server on PostgreSQL; see deploy/README.md
+	@exec $(BIN)/python -m learnfinance_dagster up --port $${PORT:-3000}
 
 monday: .venv/.run ## WEEK=2025-12-22: run one Monday, for real on the simulated accounts
 	@test -n "$(WEEK)" || { echo "which one? make monday WEEK=2025-12-22"; exit 1; }
@@ -73,6 +76,9 @@ bench: .venv/.dev ## benchmarks, each beside a baseline
 leakproof: .venv/.run ## WEEK=2025-12-22: poison the future and show that nothing changes
 	@test -n "$(WEEK)" || { echo "which one? make leakproof WEEK=2025-12-22"; exit 1; }
 	@$(BIN)/python -m learnfinance_dagster leakproof $(WEEK)
+
+verify-record: .venv/.run ## [SHA=…]: check the chain of recorded plans; SHA from an e-mail must be in it
+	@$(BIN)/python -m learnfinance_dagster verify-record $(SHA)
 
 clean: ## forget everything made at run time (reports, ledger, practice market)
 	@rm -rf data/practice data/directory-* data/dagster

@@ -5,30 +5,34 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.allocation import weights_assets
+from assets.analyst_notes import analyst_notes_asset
 from assets.forecasting import forecasting_assets
 from assets.forecasting.signals import reads_signals
+from assets.forward_record import NAME, forward_record_asset
 from assets.mailing import training_mail, weekly_mail
 from assets.market_data import daily_bars
 from assets.policies import policies_assets, stored_policy_values
 from assets.reporting import weekly_report
 from assets.signals import signal_assets
+from assets.summary import weekly_summary_asset
 from assets.trading import STEPS, trading_assets
 from assets.universe import halal_universe, screened_universe_asset
 from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.allocation.allocator import Allocator
+from learnfinance_dagster.commentary.notes import AnalystNotes
+from learnfinance_dagster.evaluation.forward_record import WeekRecord
 from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.handles import Parameters
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.reporting.post import MailOutcome
-from learnfinance_dagster.values import TargetWeights
+from learnfinance_dagster.values import Narration, TargetWeights
 
 
 def all_assets(
     allocators: Sequence[Allocator],
     enabled: Sequence[Forecaster],
-    years: dg.StaticPartitionsDefinition,
     parameters: Parameters,
 ) -> Sequence[dg.AssetsDefinition]:
     """Every asset of the house.
@@ -36,21 +40,24 @@ def all_assets(
     Args:
         allocators: those that have an account.
         enabled: forecasters of the Monday graph.
-        years: partitions of the yearly snapshots.
         parameters: say which forecasters read signals.
     """
     reads = {each.name: ["state_features"] for each in FORECASTERS if reads_signals(each, parameters)}
+    notes = [analyst_notes_asset(allocators, enabled)] if parameters.language.analyst_notes else []
     shared = [
         halal_universe,
         screened_universe_asset([allocator.name for allocator in allocators]),
         daily_bars,
-        weekly_report(allocators, enabled),
         weekly_mail,
+        forward_record_asset([allocator.name for allocator in allocators]),
+        weekly_summary_asset(allocators, enabled),
+        weekly_report(allocators, enabled, ("weekly_summary", *(["analyst_notes"] if notes else []))),
     ]
     return [
         *shared,
+        *notes,
         *signal_assets(),
-        *forecasting_assets(FORECASTERS, enabled, years, reads),
+        *forecasting_assets(FORECASTERS, enabled, reads),
         *weights_assets(allocators),
         *trading_assets(allocators),
         *policies_assets(allocators, enabled),
@@ -65,6 +72,9 @@ def stored_values() -> dict[str, type]:
         "weekly_report": WeeklyReport,
         "weekly_mail": MailOutcome,
         "training_mail": MailOutcome,
+        NAME: WeekRecord,
+        "weekly_summary": Narration,
+        "analyst_notes": AnalystNotes,
         **{f"{forecaster.name}_{kind}": Card for forecaster in FORECASTERS for kind in ("model", "snapshot")},
         **{f"{allocator.name}_{step}": kind for allocator in ALLOCATORS for step, kind in steps.items()},
         **stored_policy_values(ALLOCATORS),

@@ -38,12 +38,16 @@ READER = "reader@localhost"
 """The letter in the outbox is addressed to whoever opens it; `weekly_mail` addresses the one that is sent."""
 
 
-def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecaster]) -> dg.AssetsDefinition:
-    """The report waits for every account's branch; a branch that failed is a section that says so."""
-    readers = tuple(a.name for a in allocators if "state_features" in a.reads)
-    steps = {f"{a.name}_{step}": dg.AssetIn() for a in allocators for step in ("weights", *STEPS)}
-    forecasts = (f"{each.name}_forecast" for each in forecasters)
-    shared = ("halal_universe", "screened_universe", *FRAMES, *forecasts, "drift")
+def weekly_report(
+    allocators: Sequence[Allocator], forecasters: Sequence[Forecaster], words: Sequence[str] = ("weekly_summary",)
+) -> dg.AssetsDefinition:
+    """The report waits for every account's branch; a branch that failed is a section that says so.
+
+    Args:
+        allocators: who have an account.
+        forecasters: of the Monday graph.
+        words: assets that put the week into words: `weekly_summary`, and `analyst_notes` where they are wanted.
+    """
 
     @dg.asset(
         name="weekly_report",
@@ -53,7 +57,7 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
             " was skipped and why, and where each number comes from. Written to the outbox as .eml and .html. Paper"
             " trading only; not financial advice."
         ),
-        ins=steps | {name: dg.AssetIn() for name in shared},
+        ins=report_inputs(allocators, forecasters) | {name: dg.AssetIn() for name in words},
         partitions_def=WEEKLY,
         group_name="reporting",
         owners=["team:reporting"],
@@ -74,15 +78,9 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
 
         with translated(context):
             week = week_from_key(context.partition_key)
-            ledger = floor.ledger.open()
-            sections = tuple(_section(allocator, found, ledger, week.monday) for allocator in allocators)
-            halal, screened = found["halal_universe"], found["screened_universe"]
-            names = screened.loc[screened["kept"], "symbol"].tolist()
-            evidence = evidence_summary(found, names, readers, parameters.signals)
-            forecasts = forecast_summary(forecasters, found, names, allocators, training.models.open())
-            content = _content(week, market.open(), halal, screened, sections, evidence, forecasts, parameters)
-            lines = _policies(allocators, sections, training.models.open())
-            content = replace(content, policies=lines, drift=found["drift"])
+            content = report_content(week, allocators, forecasters, found, market, floor, training, parameters)
+            notes = len(found["analyst_notes"].rows) if "analyst_notes" in words else None
+            content = replace(content, words=found["weekly_summary"], notes=notes)
             name = f"weekly-{week.key}"
             if read_only(floor.facts(context)) and floor.keeps("screened_universe", week.key):
                 paths = outbox.paths(name)  # the letter of a traded week is the live run's
@@ -91,6 +89,37 @@ def weekly_report(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
         return dg.MaterializeResult(value=content, metadata=_metadata(content, *paths))
 
     return report
+
+
+def report_inputs(allocators: Sequence[Allocator], forecasters: Sequence[Forecaster]) -> dict[str, dg.AssetIn]:
+    """Assets that a report is made of: every account's branch, the evidence, the forecasts, and drift."""
+    steps = (f"{a.name}_{step}" for a in allocators for step in ("weights", *STEPS))
+    forecasts = (f"{each.name}_forecast" for each in forecasters)
+    names = (*steps, "halal_universe", "screened_universe", *FRAMES, *forecasts, "drift", "forward_record")
+    return {name: dg.AssetIn() for name in names}
+
+
+def report_content(
+    week: Week,
+    allocators: Sequence[Allocator],
+    forecasters: Sequence[Forecaster],
+    found: dict[str, Any],
+    market: MarketDoor,
+    floor: TradingFloor,
+    training: Training,
+    parameters: Parameters,
+) -> WeeklyReport:
+    """The report without its words; `found` holds what the assets of `report_inputs` stored."""
+    readers = tuple(a.name for a in allocators if "state_features" in a.reads)
+    ledger, models = floor.ledger.open(), training.models.open()
+    sections = tuple(_section(allocator, found, ledger, week.monday) for allocator in allocators)
+    halal, screened = found["halal_universe"], found["screened_universe"]
+    names = screened.loc[screened["kept"], "symbol"].tolist()
+    evidence = evidence_summary(found, names, readers, parameters.signals)
+    forecasts = forecast_summary(forecasters, found, names, allocators, models)
+    content = _content(week, market.open(), halal, screened, sections, evidence, forecasts, parameters)
+    lines = _policies(allocators, sections, models)
+    return replace(content, policies=lines, drift=found["drift"], record=found["forward_record"])
 
 
 def _content(

@@ -27,6 +27,9 @@ STEPS: dict[str, type] = {
     "fills": FillReport,
 }
 """Step of an account's branch → what its asset stores."""
+LATER = {"submission": "-1", "fills": "-2"}
+"""Priority of a step. What is ready goes first: every plan is made and recorded (`forward_record`) before an order
+leaves, because a submission may last past the open. No order waits for one that failed and is to be tried again."""
 Decorator = Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]
 
 
@@ -49,6 +52,7 @@ def _step(account: str, step: str, description: str, **inputs: dg.AssetIn) -> De
         kinds={"json"},
         dagster_type=stored_type(STEPS[step].__name__, STEPS[step]),
         check_specs=[dg.AssetCheckSpec(COMPLETED, asset=name)],
+        op_tags={"dagster/priority": LATER.get(step, "0")},
     )
 
 

@@ -13,6 +13,8 @@ def main() -> int:
     commands.add_parser("demo", help="trade the market's last complete weeks and show the report")
     ui = commands.add_parser("prepare", help="make what the web UI needs before its first start")
     ui.add_argument("--port", type=int, help="where the UI will listen")
+    everything = commands.add_parser("up", help="web UI, daemon and code server on PostgreSQL")
+    everything.add_argument("--port", type=int, default=3000, help="where the UI listens")
     one = commands.add_parser("monday", help="run one Monday")
     one.add_argument("week", help="a Monday, e.g. 2025-12-22")
     rest = commands.add_parser("sunday", help="train and judge the policies of learned allocators for a Monday")
@@ -36,6 +38,8 @@ def main() -> int:
     history.add_argument("action", choices=["push", "pull"])
     tried = commands.add_parser("trials", help="everything that was ever trained, and what came of it")
     tried.add_argument("model", nargs="?", help="one of them, e.g. lstm; all by default")
+    record = commands.add_parser("verify-record", help="check the chain of the forward record, and against the ledger")
+    record.add_argument("hashes", nargs="*", metavar="sha256", help="from an e-mail: it must be in the chain")
     leak = commands.add_parser("leakproof", help="poison the future of a week and compare every artifact")
     leak.add_argument("week", help="a Monday, e.g. 2022-03-14")
     chosen = parser.parse_args()
@@ -58,16 +62,12 @@ def _run(chosen: argparse.Namespace) -> int:
             return models.synchronise()
         given = chosen.forecaster
         return models.list_versions(given) if chosen.action == "list" else models.use(given, chosen.version)
-    if chosen.command == "history":
-        from learnfinance_dagster.commands import history
-
-        return history.push() if chosen.action == "push" else history.pull()
     if chosen.command == "trials":
         from learnfinance_dagster.commands.trials import list_trials
 
         return list_trials(chosen.model)
-    if chosen.command in {"doctor", "env-example", "graph"}:
-        return _tool(chosen.command)
+    if chosen.command in {"up", "verify-record", "history", "doctor", "env-example", "graph"}:
+        return _operate(chosen)
     from learnfinance_dagster.commands import demo, learning
 
     if chosen.command == "sunday":
@@ -93,6 +93,23 @@ def _tool(command: str) -> int:
     from learnfinance_dagster.commands.graph import write_graph
 
     return write_graph()
+
+
+def _operate(chosen: argparse.Namespace) -> int:
+    """What concerns a house in operation."""
+    if chosen.command == "up":
+        from learnfinance_dagster.commands.up import up
+
+        return up(chosen.port)
+    if chosen.command == "verify-record":
+        from learnfinance_dagster.commands.verify_record import verify_record
+
+        return verify_record(chosen.hashes)
+    if chosen.command == "history":
+        from learnfinance_dagster.commands import history
+
+        return history.push() if chosen.action == "push" else history.pull()
+    return _tool(chosen.command)
 
 
 if __name__ == "__main__":

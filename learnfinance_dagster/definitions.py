@@ -1,5 +1,6 @@
 """The composition root: turns settings into adapters; the only module that sees assets and resources together."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -21,11 +22,11 @@ from learnfinance_dagster.orchestration.handles import (
     Sources,
     TradingFloor,
     Training,
+    Writer,
 )
 from learnfinance_dagster.orchestration.jobs import jobs_of
 from learnfinance_dagster.orchestration.mail_sensors import send_mail
 from learnfinance_dagster.orchestration.mailing import PostOffice
-from learnfinance_dagster.orchestration.partitions import year_ends
 from learnfinance_dagster.orchestration.policy_jobs import policy_jobs
 from learnfinance_dagster.orchestration.schedules import schedules_of
 from learnfinance_dagster.orchestration.sensors import sensors_of
@@ -43,8 +44,10 @@ from resources.doors import (
     SimulatedBrokerDoor,
     SmtpDoor,
     SqlLedgerDoor,
+    SqlRecordsDoor,
     SqlTrialsDoor,
 )
+from resources.language.door import LanguageModelDoor
 from resources.mail.queue import FileQueue
 from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
@@ -75,6 +78,7 @@ def parameters(settings: Settings) -> Parameters:
         signals=settings.signals,
         forecasting=settings.forecasting,
         policies=settings.policies,
+        language=settings.language,
         costs=CostModel(settings.cost_bps_per_side),
         initial_cash=Decimal(settings.initial_cash),
         seed=settings.seed,
@@ -148,6 +152,11 @@ def trials_door(settings: Settings) -> SqlTrialsDoor:
     return SqlTrialsDoor(_ledger_url(settings))
 
 
+def records_door(settings: Settings) -> SqlRecordsDoor:
+    """The forward record of this market, in the ledger's database."""
+    return SqlRecordsDoor(_ledger_url(settings))
+
+
 def models_door(settings: Settings) -> LocalModelsDoor | HubModelsDoor:
     """Where this market's trained models are kept: for those who read, choose and fetch, not for those who train."""
     local = LocalModelsDoor(settings.root / "models")
@@ -178,21 +187,23 @@ def mailer_door(settings: Settings) -> SmtpDoor:
     return SmtpDoor(settings.mail)
 
 
-def post_office(settings: Settings) -> PostOffice:
+def post_office(settings: Settings, clock: Callable[[], datetime] = now) -> PostOffice:
     """This market's queue of letters, and who empties it."""
     queue = FileQueue(settings.root / "outbox" / "queue")
-    return PostOffice(queue, mailer_door(settings), settings.mail, now, settings.market_name)
+    return PostOffice(queue, mailer_door(settings), settings.mail, clock, settings.market_name)
 
 
-def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definitions:
-    """The code location for these settings; `market` replaces the market door (tools poison it)."""
+def build(
+    settings: Settings, market: MarketDoor | None = None, clock: Callable[[], datetime] | None = None
+) -> dg.Definitions:
+    """The code location for these settings; `market` and `clock` replace the true ones (tools poison and stop them)."""
     told = parameters(settings)
     source = market or market_door(settings)
     store = artifact_store(settings)
     ledger = ledger_door(settings)
     brokers = broker_door(settings, source, told)
     allocators = allocation.chosen(settings.allocators)
-    floor = TradingFloor(ledger, brokers, now, told, tuple(allocator.name for allocator in allocators))
+    floor = TradingFloor(ledger, brokers, clock or now, told, tuple(allocator.name for allocator in allocators))
     sources = Sources(
         news_door(settings, source),
         filings_door(settings, source),
@@ -210,7 +221,7 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
         raise ConfigurationError(msg)
     jobs = jobs_of(trained, [each.name for each in FORECASTERS], learned) | policy_jobs(specs)
     return dg.Definitions(
-        assets=all_assets(allocators, enabled, year_ends(now()), told),
+        assets=all_assets(allocators, enabled, told),
         jobs=[*jobs.values(), send_mail],
         schedules=schedules_of(jobs, dg.DefaultScheduleStatus(settings.schedule_status.upper())),
         sensors=sensors_of(jobs, trained, learned, dg.DefaultSensorStatus(settings.schedule_status.upper())),
@@ -221,9 +232,11 @@ def build(settings: Settings, market: MarketDoor | None = None) -> dg.Definition
             "sources": sources,
             "shelf": Shelf(store, floor),
             "floor": floor,
+            "records": records_door(settings),
             "training": training(settings),
+            "writer": Writer(LanguageModelDoor(settings.language), sources.raw, settings.language),
             "outbox": Outbox(settings.root / "outbox"),
-            "post": post_office(settings),
+            "post": post_office(settings, clock or now),
             "history": sentiment_history(settings),
             "parameters": told,
         },

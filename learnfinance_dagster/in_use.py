@@ -61,7 +61,10 @@ def promoted_for(store: ModelStore, model: str, week: Week, card_of: Callable[[M
 def put_in_use(
     store: ModelStore, checkpoints: Checkpoints, model: str, card: V, card_of: Callable[[ModelFiles], V]
 ) -> None:
-    """Point `current` at a promoted version, unless one that was trained for a later Monday is in use."""
+    """Point `current` at a promoted version, unless one that was trained for a later Monday is in use.
+
+    Only while `deciding`: it was judged beside what is in use now.
+    """
     current = store.current(model)
     if card.promoted and (current is None or card_of(store.read(model, current)).serves <= card.serves):
         store.set_current(model, card.version)

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from learnfinance_dagster.errors import DataError, RefusedError
-from learnfinance_dagster.ports import Attempt
+from learnfinance_dagster.ports import Attempt, ForwardEntry
 from learnfinance_dagster.values import (
     EquityMark,
     Fill,
@@ -169,6 +169,31 @@ def check_outcome(account: str, week: Week, outcome: Outcome, order_ids: Collect
         if fill.client_order_id not in order_ids:
             msg = f"{place(account, week.run_id)}: a fill of {fill.client_order_id}, which is no order of that week"
             raise DataError(msg)
+
+
+def is_next(entry: ForwardEntry, known: ForwardEntry | None, newest: ForwardEntry | None) -> bool:
+    """Hold a new entry of the forward record against what is there; False when it is there already.
+
+    Args:
+        entry: What is to be appended.
+        known: The stored entry of its week and sequence, if there is one.
+        newest: The last entry of the chain, if there is one.
+
+    Raises:
+        RefusedError: the known one is another, or the entry does not follow the newest.
+    """
+    if known == entry:
+        return False
+    where = f"forward record of week {entry.week}, entry {entry.sequence}"
+    if known is not None:
+        msg = f"{where}: it is recorded with other content"
+    elif (entry.number, entry.previous) != ((newest.number + 1, newest.sha256) if newest else (1, "")):
+        msg = f"{where}: it does not follow the newest entry, {newest.week if newest else 'there is none'}"
+    elif newest and datetime.fromisoformat(entry.recorded_at) < datetime.fromisoformat(newest.recorded_at):
+        msg = f"{where}: the clock says {entry.recorded_at}, and the newest entry was made at {newest.recorded_at}"
+    else:
+        return True
+    raise RefusedError(msg)
 
 
 def _numbers(outcome: Outcome) -> Iterator[Decimal]:

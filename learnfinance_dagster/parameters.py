@@ -163,6 +163,29 @@ class MailParameters(_Group):
         return self
 
 
+class LanguageParameters(_Group):
+    """Who writes the summary's words, and what may be spent on them."""
+
+    adapter: Literal["template", "openai", "ollama", "compatible"] = Field(
+        default="template", description="who writes; compatible: any address that speaks as OpenAI's does"
+    )
+    model: str = Field(default="", description="name of the model; none: gpt-4o-mini for openai, llama3.2 for ollama")
+    base_url: str = Field(default="", description="address; none: that of OpenAI, or http://localhost:11434 for ollama")
+    api: Literal["responses", "chat"] = Field(default="responses", description="which of OpenAI's interfaces is used")
+    max_tokens: int = Field(default=4000, ge=200, description="tokens that an answer may have")
+    seconds: float = Field(default=60.0, gt=0, description="for an answer, all tries together")
+    price_in: float = Field(default=0.0, ge=0, description="USD for a million tokens that are sent; 0: cost unknown")
+    price_out: float = Field(default=0.0, ge=0, description="USD for a million tokens that are received; likewise")
+    analyst_notes: bool = Field(default=False, description="write a note about every screened name each Monday")
+
+    @model_validator(mode="after")
+    def _compatible_needs_a_place(self) -> Self:
+        if self.adapter == "compatible" and not (self.base_url and self.model):
+            msg = "adapter=compatible needs base_url and model"
+            raise ValueError(msg)
+        return self
+
+
 class ForecastParameters(_Group):
     """Forecasters: how they are trained, judged and chosen."""
 
@@ -213,6 +236,13 @@ class PolicyParameters(_Group):
         default=52, ge=8, description="weeks that neither version learned from; with fewer nothing is promoted"
     )
     significance: float = Field(default=0.05, gt=0, lt=0.5, description="one-sided level of the gate")
+    first_significance: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="one-sided level at which a first version beats its untrained network and equal weight in the weeks"
+        " that it learned from; 1: not asked",
+    )
     min_effect: float = Field(
         default=0.0, ge=0, description="by how much a candidate must be better: annual Sharpe for PPO, CAGR for SAC"
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -146,6 +146,44 @@ class SentimentModel(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a language model is asked."""
+
+    system: str
+    user: str
+    schema: dict[str, Any]
+    """JSON schema of the answer: an object."""
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What it answered."""
+
+    text: str
+    """JSON text of an object; whether it fits the schema is for the reader to check."""
+    model: str
+    """Which model it says that it is."""
+    input_tokens: int
+    output_tokens: int
+
+
+class LanguageModel(Protocol):
+    """Writes text. Nothing that it writes is believed before it was checked."""
+
+    def complete(self, prompt: Prompt) -> Completion:
+        """One answer.
+
+        Raises:
+            ConfigurationError: a person must act: credentials, model, address.
+            TransientError: nobody answered in time, or the other side is busy.
+            RefusedError: the other side does not take the question.
+            DataError: it answered, but broke off, declined, or gave no JSON object.
+        """
+        ...
+
+
 class Market(Protocol):
     """Prices, fund holdings, index membership, news and filings, as they were known at a moment."""
 
@@ -217,6 +255,13 @@ class ModelStore(Protocol):
 
     def current(self, model: str) -> str | None:
         """The version in use; None before the first promotion."""
+        ...
+
+    def deciding(self, model: str) -> AbstractContextManager[None]:
+        """The right to decide which version of a model is in use; whoever else wants it waits.
+
+        Let go when the holder ends, however it ends. It holds among the processes of one machine.
+        """
         ...
 
     def set_current(self, model: str, version: str) -> None:
@@ -350,6 +395,41 @@ class Mailer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ForwardEntry:
+    """One link of the forward record, as it is stored. `evaluation.forward_record` makes and reads them."""
+
+    number: int
+    """Its place in the chain, from 1."""
+    week: str
+    """Key of the Monday whose plans it holds."""
+    sequence: int
+    """1, 2, … within the week: plans made later in the same week are a further entry."""
+    recorded_at: str
+    previous: str
+    """sha256 of the entry before; empty for the first."""
+    sha256: str
+    """Of the document's bytes."""
+    document: str
+    """Canonical JSON (RFC 8785) that holds all of the above but its number and hash, and every plan."""
+
+
+class ForwardRecords(Protocol):
+    """What was planned and when that was written down, for good: entries are added at the end and never changed."""
+
+    def append(self, entry: ForwardEntry) -> None:
+        """Add the next entry. The same entry again changes nothing.
+
+        Raises:
+            RefusedError: that week and sequence is recorded with other content, or the entry is not the next one.
+        """
+        ...
+
+    def entries(self) -> tuple[ForwardEntry, ...]:
+        """The whole chain, by number, exactly as it is stored, whatever somebody has made of it."""
+        ...
+
+
 class BrokerClock(StrEnum):
     """Which clock decides whether a broker may be sent orders."""
 
@@ -458,6 +538,10 @@ class Ledger(Protocol):
 
     def latest_attempt(self, account: str, run_id: str) -> Attempt | None:
         """The newest attempt of that week, with its orders' status."""
+        ...
+
+    def plans(self) -> tuple[OrderPlan, ...]:
+        """The plan of every recorded attempt of every account, by week, account and attempt."""
         ...
 
     def record_intent(self, portfolio: Portfolio, plan: OrderPlan) -> None:

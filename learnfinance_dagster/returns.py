@@ -138,8 +138,9 @@ def holding_returns(bars: pd.DataFrame, weeks: Iterable[Week]) -> pd.DataFrame:
 
     The account of `trading.simulation`, for one share that is held at the first open. Splits, dividends and delistings
     of the sessions after it are paid before those sessions' opens, the last one's included. Money that was paid stays
-    cash until then. A name that does not trade in the last session is worth its newest close of the week. Whether an
-    order for it would have been filled is not asked.
+    cash until then. A name that does not trade in a session is worth its newest close before it, at the first open as
+    at the last: so a holder's weeks follow on each other without a hole, whenever a halt begins and ends. Whether an
+    order for it would have been filled is not asked, but whether there could have been one is told.
 
     Args:
         bars: columns date, symbol, open, close, split_ratio, dividend, delisting; in any order. Of a week's last
@@ -147,9 +148,14 @@ def holding_returns(bars: pd.DataFrame, weeks: Iterable[Week]) -> pd.DataFrame:
         weeks: those without a session are left out.
 
     Returns:
-        week, symbol, holding_return: every week with every name of the bars, sorted. NaN where the name has no bar in
-        the first session or is delisted in it: nobody could buy it. NaN for all names while no bar at all is known of
-        the last session: the week is not over.
+        Every week with every name of the bars, sorted:
+
+        - week, symbol
+        - holding_return: NaN where no price at the first open is known, or the name is delisted in that session. NaN
+          for all names while no bar at all is known of the last session: the week is not over.
+        - close_return: the same until the close of the session before the last one, which the next decision knows.
+        - tradable: the name has a bar in the first session, and is not delisted in it. Otherwise nobody can buy or
+          sell it there.
 
     Raises:
         DataError: two bars of a name on a day.
@@ -160,24 +166,50 @@ def holding_returns(bars: pd.DataFrame, weeks: Iterable[Week]) -> pd.DataFrame:
     table = _by_day(bars, days, names)
     first = np.searchsorted(days, np.array([week.sessions[0] for week in held], "datetime64[D]"))
     last = first + np.array([len(week.sessions) for week in held], dtype=np.int64)  # no other session lies between
-    paid, price, shares = np.zeros((len(held), len(names))), table["close"][first], np.ones((len(held), len(names)))
+    gone = table["delisting"][first] > 0
+    tradable = ~np.isnan(table["open"][first]) & ~gone
+    start = np.where(tradable | gone, table["open"][first], _newest_close(bars, days[first], names, ~tradable & ~gone))
+    paid, shares = np.zeros((len(held), len(names))), np.ones((len(held), len(names)))
+    price, closed = np.where(tradable, table["close"][first], start), np.full_like(start, np.nan)
     for step in range(1, int((last - first).max(initial=0)) + 1):
         at, going = np.minimum(first + step, last), (first + step <= last)[:, None]
+        closed = np.where((first + step == last)[:, None], paid + shares * price, closed)
         shares = np.where(going, shares * table["split_ratio"][at], shares)
         paid += np.where(going, shares * (table["dividend"][at] + table["delisting"][at]), 0)
         shares = np.where(going & (table["delisting"][at] > 0), 0, shares)
         newest = np.where((at == last)[:, None], table["open"][at], table["close"][at])
         price = np.where(going & ~np.isnan(newest), newest, price)
-    gained = (paid + shares * price) / table["open"][first] - 1
-    gained[table["delisting"][first] > 0] = np.nan
+    gained, by_close = (paid + shares * price) / start - 1, closed / start - 1
+    gained[gone], by_close[gone] = np.nan, np.nan
     gained[np.isnan(table["open"][last]).all(axis=1)] = np.nan
     return pd.DataFrame(
         {
             "week": pd.array(np.repeat([week.key for week in held], len(names)), dtype="str"),
             "symbol": pd.array(np.tile(names, len(held)), dtype="str"),
             "holding_return": gained.ravel(),
+            "close_return": by_close.ravel(),
+            "tradable": tradable.ravel(),
         }
     )
+
+
+def _newest_close(bars: pd.DataFrame, days: np.ndarray, names: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """(days, names): the newest close before each day, where it is wanted; NaN where there is none.
+
+    After a delisting there is nothing left that could be worth anything.
+    """
+    out = np.full(wanted.shape, np.nan)
+    asked = np.flatnonzero(wanted.any(axis=0)).tolist()
+    by_name = bars[bars["symbol"].isin([names[column] for column in asked])].groupby("symbol")
+    for column in asked:
+        own: pd.DataFrame = by_name.get_group(names[column])
+        on = pd.to_datetime(own["date"]).to_numpy("datetime64[D]")
+        order = np.argsort(on, kind="stable")
+        newest = np.searchsorted(on[order], days) - 1
+        worth = np.where(own["delisting"].to_numpy(float) > 0, np.nan, own["close"].to_numpy(float))[order]
+        found = np.where(newest >= 0, worth[newest], np.nan)
+        out[:, column] = np.where(wanted[:, column], found, np.nan)
+    return out
 
 
 _WITHOUT_BAR = {"open": np.nan, "close": np.nan, "split_ratio": 1.0, "dividend": 0.0, "delisting": 0.0}

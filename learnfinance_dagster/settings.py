@@ -19,6 +19,7 @@ from learnfinance_dagster.parameters import (
     EndpointParameters,
     FinbertParameters,
     ForecastParameters,
+    LanguageParameters,
     MailParameters,
     OrderParameters,
     PolicyParameters,
@@ -120,6 +121,7 @@ class Settings(BaseSettings):
     orders: OrderParameters = OrderParameters()
     signals: SignalParameters = SignalParameters()
     finbert: FinbertParameters = FinbertParameters()
+    language: LanguageParameters = LanguageParameters()
     forecasting: ForecastParameters = ForecastParameters()
     policies: PolicyParameters = PolicyParameters()
     allocators: tuple[str, ...] = Field(default=(), description="which allocators have an account; none: all")

@@ -247,3 +247,44 @@ class FillReport:
     mark: EquityMark | None
     pending: str = ""
     """Why the fate is not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph of a letter, finished."""
+
+    key: str
+    """E.g. `overall` or `account_hrp`."""
+    heading: str
+    draft: str
+    """With slots where the figures go, e.g. `{hrp.name} lost {hrp.week_return}`."""
+    text: str
+    """The draft with the figures filled in: what a reader sees."""
+    by_model: bool
+    """A language model wrote the draft; otherwise the template did."""
+    reason: str = ""
+    """Why the template wrote it although a language model was asked; empty otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Narration:
+    """What a letter says in words, and who wrote it."""
+
+    paragraphs: tuple[Paragraph, ...]
+    writer: str
+    """Who was asked: `template`, or adapter and model, e.g. `openai gpt-4o-mini`."""
+    failure: str = ""
+    """Why the template wrote all of it although a language model was asked; empty otherwise."""
+    asked: bool = False
+    """The run that made it was one that may ask a language model."""
+    question: str = ""
+    """Hash of what the writer was asked; another hash, another question."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+    """USD at the prices of the settings; None where they name none or nobody was asked."""
+
+    @property
+    def rejected(self) -> tuple[Paragraph, ...]:
+        """Paragraphs of the model that were not taken."""
+        return tuple(each for each in self.paragraphs if each.reason)

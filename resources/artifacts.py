@@ -99,13 +99,21 @@ class ArtifactStore:
         if len(weeks) != 1:
             msg = f"{asset} holds one value a week and cannot be read for {len(weeks)} weeks at once"
             raise ConfigurationError(msg)
-        return from_json(self._values[asset], self.path(asset, weeks[0]).read_text(encoding="utf-8"))
+        try:
+            return from_json(self._values[asset], self.path(asset, weeks[0]).read_text(encoding="utf-8"))
+        except (DataError, UnicodeDecodeError) as error:
+            msg = f"{asset} {weeks[0]}: {error}"
+            raise DataError(msg) from error
 
     def _frames_of(self, asset: str, weeks: list[str]) -> pd.DataFrame:
         import pyarrow as pa
 
         paths = [self.path(asset, week) for week in weeks]
-        parts = [_read_parquet(path, path.stat().st_mtime_ns) for path in paths]
+        try:
+            parts = [_read_parquet(path, path.stat().st_mtime_ns) for path in paths]
+        except pa.ArrowInvalid as error:
+            msg = f"{asset} {_span(weeks)}: {error}"
+            raise DataError(msg) from error
         filled = [part for part in parts if len(part)] or parts[:1]
         # a column without any value in some week has no type there
         frame = pa.concat_tables(filled, promote_options="permissive").to_pandas()

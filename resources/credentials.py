@@ -34,6 +34,11 @@ CREDENTIALS: tuple[Credential, ...] = (
     Credential("ALPACA_SAC_SECRET", "broker SAC", "shown once, together with the key"),
     Credential("ALPHA_VANTAGE_API_KEY", "alpha_vantage", "alphavantage.co → Get free API key"),
     Credential("OPENAI_API_KEY", "language model", "platform.openai.com → API keys → Create new secret key"),
+    Credential(
+        "COMPATIBLE_API_KEY",
+        "language model",
+        "whoever runs the address of LEARNFINANCE_LANGUAGE__BASE_URL; may be none",
+    ),
     Credential("SMTP_USER", "mail", "the address that sends; for Gmail the whole address"),
     Credential(
         "SMTP_PASSWORD",

@@ -14,7 +14,7 @@ from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.handles import MarketDoor, ModelsDoor, TrialsDoor
 from learnfinance_dagster.parameters import MailParameters
-from learnfinance_dagster.ports import Broker, Ledger, Market, ModelStore, TrialRegister
+from learnfinance_dagster.ports import Broker, ForwardRecords, Ledger, Market, ModelStore, TrialRegister
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.simulated_broker import SimulatedBroker
 from resources.brokers.simulated import FileAccountStore
@@ -133,6 +133,24 @@ def _trials(url: str) -> TrialRegister:
     from resources.ledger import open_trials
 
     return open_trials(url)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlRecordsDoor:
+    """The forward record in the ledger's database."""
+
+    url: str
+
+    def open(self) -> ForwardRecords:
+        """Migrated to this code's schema."""
+        return _records(self.url)
+
+
+@cache
+def _records(url: str) -> ForwardRecords:
+    from resources.ledger import open_records
+
+    return open_records(url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from learnfinance_dagster.errors import ConfigurationError, TransientError
 from learnfinance_dagster.orchestration.handles import BrokerDoor
+from learnfinance_dagster.parameters import LanguageParameters
 from resources.credentials import needed, secret
 from resources.doors import SmtpDoor
 
 QUICK = (3.0, 5.0)
 """Seconds to connect and between two pieces of an answer."""
 WHOLE = 10.0
-SECONDS = 5
+POSTGRES_URL = "DAGSTER_POSTGRES_URL"
 REACHED = "answers"
 
 
@@ -127,27 +128,28 @@ def hub(endpoint: str, owner: str) -> str:
     return f"knows the token of {whoami(endpoint, lambda: secret('HF_TOKEN'))}"
 
 
-def database(url: str) -> str:
-    """The ledger's database: `SELECT 1`; a SQLite file that is not there is not made."""
-    from sqlalchemy import NullPool, create_engine, make_url, text
-    from sqlalchemy.exc import SQLAlchemyError
+def language_model(parameters: LanguageParameters) -> str:
+    """Whether the address lists models to whoever has the key; nothing is written there."""
+    if parameters.adapter == "ollama":
+        from resources.language.ollama import ADDRESS
 
-    parsed, trouble = make_url(url), ""
-    if parsed.get_backend_name() == "sqlite":
-        path = Path(parsed.database or "")
+        return website(f"{(parameters.base_url or ADDRESS).rstrip('/')}/api/tags")
+    from resources.language.openai import ADDRESS
+
+    key = needed("OPENAI_API_KEY") if parameters.adapter == "openai" else secret("COMPATIBLE_API_KEY")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return website(f"{(parameters.base_url or ADDRESS).rstrip('/')}/models", headers)
+
+
+def database(url: str) -> str:
+    """The ledger's database: connected to and left; a SQLite file that is not there is not made."""
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///"))
         return f"{path.name} is there" if path.exists() else f"{path.name} is {writable(path)}"
-    try:
-        engine = create_engine(parsed, poolclass=NullPool, connect_args={"connect_timeout": SECONDS})
-        with engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-    except (SQLAlchemyError, OSError, ImportError) as error:
-        trouble = type(getattr(error, "orig", None) or error).__name__
-    if trouble:
-        msg = (
-            f"{parsed.host}:{parsed.port or 5432} {parsed.database} cannot be opened ({trouble}); is PGPASSWORD right?"
-        )
-        raise ConfigurationError(msg)
-    return f"{parsed.host} {REACHED}"
+    from resources.postgres import check_answers
+
+    check_answers(url)
+    return REACHED
 
 
 def dagster_storage(home: str | None) -> str:
@@ -161,17 +163,10 @@ def dagster_storage(home: str | None) -> str:
     import yaml
 
     storage = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("storage") or {}
-    if "sqlite" in storage or not storage:
+    if "postgres" not in storage:
         return "SQLite, in files"
-    import dagster as dg
-
-    trouble = ""
-    try:
-        with dg.DagsterInstance.from_config(home) as instance:
-            instance.get_runs(limit=1)
-    except Exception as error:  # noqa: BLE001  Dagster passes on whatever its driver raises, addresses included
-        trouble = type(getattr(error, "orig", None) or error).__name__
-    if trouble:
-        msg = f"the storage that {path} names cannot be opened ({trouble})"
+    url = os.environ.get(POSTGRES_URL)
+    if not url:
+        msg = f"{path} wants PostgreSQL, and {POSTGRES_URL} is not set"
         raise ConfigurationError(msg)
-    return f"{next(iter(storage))} {REACHED}"
+    return f"PostgreSQL {database(url)}"

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from errno import EEXIST, ENOTEMPTY
@@ -29,8 +29,15 @@ class RawFolder:
 
         An attempt is there whole or not at all, also when two runs keep their answers at the same moment.
         """
+        return self._kept(run_id, source, _documents(answer))
+
+    def keep_documents(self, run_id: str, source: str, documents: Mapping[str, dict[str, object]]) -> Path:
+        """Store JSON documents by name, e.g. a question and its answer; for the rest as `keep`."""
+        return self._kept(run_id, source, {name: _packed(document) for name, document in documents.items()})
+
+    def _kept(self, run_id: str, source: str, documents: Mapping[str, bytes]) -> Path:
         run = self.root / run_id.replace(":", "_")
-        contents = {f"{_file_name(symbol)}.json.gz": text for symbol, text in _documents(answer).items()}
+        contents = {f"{_file_name(name)}.json.gz": text for name, text in documents.items()}
         run.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".", dir=run) as beside:
             aside = Path(beside) / "answer"

@@ -3,18 +3,19 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from tiny_forecasts import PLAIN
 
+from learnfinance_dagster.calendar import mondays_between
 from learnfinance_dagster.commands.graph import PAGE, graph_page
-from learnfinance_dagster.definitions import build, defs, now
+from learnfinance_dagster.definitions import build, defs
 from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
-from learnfinance_dagster.orchestration.partitions import TRAINING, WEEKLY, year_ends
+from learnfinance_dagster.orchestration.partitions import TRAINING, WEEKLY, YEAR_ENDS
 from learnfinance_dagster.schemas.artifacts import FRAMES, HISTORY
 from learnfinance_dagster.settings import Settings
 
@@ -32,7 +33,7 @@ STAGES = {
     "training",
     "snapshots",
 }
-PARTITIONS = {"training": TRAINING, "snapshots": year_ends(now())}
+PARTITIONS = {"training": TRAINING, "snapshots": YEAR_ENDS}
 LEARNED = ("ppo_lstm", "ppo_patchtst", "sac_lstm", "sac_patchtst")
 EXPERIENCE, REWARDS = ({f"{name}_{step}" for name in LEARNED} for step in ("experience", "reward"))
 CERTIFICATES, POLICIES = {"ppo_certificate", "sac_certificate"}, {f"{name}_policy" for name in LEARNED}
@@ -180,7 +181,7 @@ def test_forecasters_are_retrained_on_a_months_first_saturday_for_the_monday_aft
     assert asked == {6: [("2025-12-08", "2025-12-08")], 13: [], 20: [], 27: []}
 
 
-@pytest.mark.parametrize("name", ["monday", "sentiment_history", "retrain", "sunday"])
+@pytest.mark.parametrize("name", ["monday", "sentiment_history", "retrain", "sunday", "snapshots"])
 def test_a_schedule_waits_until_somebody_switches_it_on(name):
     assert defs.resolve_schedule_def(name).default_status is dg.DefaultScheduleStatus.STOPPED
 
@@ -202,8 +203,13 @@ def test_a_house_without_learned_allocators_has_none_of_their_jobs():
     names = {job.name for job in plain.resolve_all_job_defs() if not job.name.startswith("__")}
     assert names == {*HELD, "send_mail"} - {"rewards", "certify", "policies", "sunday"}
     repository = plain.get_repository_def()
-    assert {schedule.name for schedule in repository.schedule_defs} == {"monday", "sentiment_history", "retrain"}
     assert {sensor.name for sensor in repository.sensor_defs} == {"send_mail", "tell_failures"}
+    assert {schedule.name for schedule in repository.schedule_defs} == {
+        "monday",
+        "sentiment_history",
+        "retrain",
+        "snapshots",
+    }
     assert not {key.path[-1] for key in plain.resolve_asset_graph().get_all_asset_keys()} & (POLICIES | EXPERIENCE)
 
 
@@ -227,11 +233,37 @@ def test_a_model_can_be_trained_on_the_weekend_before_the_monday_it_serves():
     assert TRAINING.time_window_for_partition_key("2025-12-29").start == DECISION
 
 
-def test_the_snapshots_are_a_static_set_that_grows_when_a_year_completes_in_new_york():
-    last_hour = datetime(2026, 1, 1, 4, 59, tzinfo=UTC)
-    assert year_ends(last_hour).get_partition_keys()[-1] == "2024-12-31"
-    grown = year_ends(last_hour + timedelta(minutes=1)).get_partition_keys()
-    assert (grown[0], grown[-1]) == ("2015-12-31", "2025-12-31")
+def test_a_year_can_have_its_snapshot_when_it_is_over_in_new_york_and_nobody_has_to_load_the_code_anew():
+    last_hour = datetime(2026, 1, 1, 3, 59, tzinfo=UTC)
+    assert YEAR_ENDS.get_partition_keys(current_time=last_hour)[-1] == "2024-12-31"
+    grown = YEAR_ENDS.get_partition_keys(current_time=last_hour + timedelta(minutes=1))
+    assert grown == [f"{year}-12-31" for year in range(2015, 2026)]
+
+
+def test_the_years_snapshots_are_made_before_the_first_sunday_that_needs_them():
+    """On the second Sunday of January the history holds a Monday of the new year, and the training failed."""
+    schedule = defs.resolve_schedule_def("snapshots")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 9 2 1 *", "Asia/Kolkata")
+    for year in range(2017, 2027):
+        tick = datetime(year, 1, 2, 3, 30, tzinfo=UTC)
+        found = schedule.evaluate_tick(
+            dg.build_schedule_context(scheduled_execution_time=tick, repository_def=defs.get_repository_def())
+        )
+        (request,) = found.run_requests
+        assert request.partition_key == request.run_key == f"{year - 1}-12-31"
+        assert request.partition_key in YEAR_ENDS.get_partition_keys(current_time=tick)
+        sundays = [day for n in range(1, 29) if (day := datetime(year, 1, n, 12, 30, tzinfo=UTC)).weekday() == 6]
+        served = [TRAINING.get_partition_keys(current_time=day)[-1] for day in sundays]
+        needy = [
+            day
+            for day, monday in zip(sundays, served, strict=True)
+            if any(each.year == year for each in mondays_between(date(year - 1, 6, 1), before(monday)))
+        ]
+        assert needy[0] > tick
+
+
+def before(monday):
+    return date.fromisoformat(monday) - timedelta(days=7)
 
 
 def test_every_forecaster_has_its_three_assets_and_a_schema():

@@ -97,6 +97,56 @@ def test_a_name_that_misses_the_first_session_cannot_be_bought():
     assert np.isnan(return_of([bar("A", day, 100) for day in DAYS[1:]] + others()))
 
 
+def test_a_name_that_misses_the_first_session_is_worth_its_newest_close_before_it():
+    """Whoever held it holds on: a halt's end must be in some week, or what it brought is nobody's."""
+    before = WEEK.last_session
+    rows = [bar("A", before, o=1, c=80), *(bar("A", day, 100) for day in DAYS[2:]), *others((before, *DAYS))]
+    found = holding_returns(frame(rows), [WEEK]).set_index("symbol").loc["A"]
+    assert (found["holding_return"], found["tradable"]) == (pytest.approx(0.25), False)
+
+
+def test_a_name_that_was_delisted_before_the_week_is_worth_nothing_in_it():
+    before = WEEK.last_session
+    rows = [bar("A", before, 80, delisting=80), *others((before, *DAYS))]
+    found = holding_returns(frame(rows), [WEEK]).set_index("symbol").loc["A"]
+    assert np.isnan(found["holding_return"])
+    assert not found["tradable"]
+
+
+def test_until_the_last_close_is_what_the_next_decision_knows():
+    rows = week_of_bars(d2={"dividend": 9.9}, d4={"c": 110}, d5={"o": 500, "dividend": 7})
+    found = holding_returns(frame(rows), [WEEK]).set_index("symbol").loc["A"]
+    assert found["close_return"] == pytest.approx((110 + 9.9) / 99 - 1)
+    known = holding_returns(frame([row for row in rows if row[1] != NEXT]), [WEEK]).set_index("symbol").loc["A"]
+    assert known["close_return"] == found["close_return"]
+
+
+def test_in_a_week_of_one_session_the_last_close_is_its_own():
+    weeks = [week_of(monday) for monday in mondays_between(date(2010, 1, 4), date(2025, 12, 22))]
+    short = min((week for week in weeks if week.sessions), key=lambda week: len(week.sessions))
+    days = (*short.sessions, short.next_session)
+    rows = [bar("A", day, o=100 + n, c=105 + n) for n, day in enumerate(days)]
+    found = holding_returns(frame(rows), [short]).set_index("symbol").loc["A"]
+    assert found["close_return"] == pytest.approx((105 + len(short.sessions) - 1) / 100 - 1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 10_000))
+def test_the_weeks_of_a_holder_are_those_of_the_account_whenever_halts_begin_and_end(seed):
+    first, weeks = date(2025, 2, 24), [week_of(monday) for monday in mondays_between(WEEK.monday, date(2025, 3, 31))]
+    bars = walk("AB", first, weeks[-1].next_session, seed)
+    rng = np.random.default_rng(seed)
+    trades = (rng.random(len(bars)) > 0.5) | (bars["symbol"] == "B") | (bars["date"] == first)
+    days, held = MarketDays(bars[trades].reset_index(drop=True)), {"A": Decimal(1000)}
+    worth = [
+        float(days.at_open(held, day)[0].market_value)
+        for day in (*(w.sessions[0] for w in weeks), weeks[-1].next_session)
+    ]
+    found = holding_returns(bars[trades], weeks)
+    own = found.loc[found["symbol"] == "A", "holding_return"].to_numpy()
+    np.testing.assert_allclose(own, np.array(worth[1:]) / worth[:-1] - 1, rtol=0, atol=1e-6)
+
+
 def test_a_name_that_misses_the_last_session_is_worth_its_newest_close():
     """As the account is marked. Unchanged would hide a fall before the halt."""
     assert return_of([bar("A", MON, 100), bar("A", WED, o=70, c=60), *others()]) == pytest.approx(-0.4)
@@ -129,7 +179,7 @@ def test_every_week_has_every_name_and_comes_in_order():
 @pytest.mark.parametrize("rows", [[], others()])
 def test_no_weeks_or_no_bars_are_no_returns(rows):
     found = holding_returns(frame(rows), [] if rows else [WEEK])
-    assert found.columns.tolist() == ["week", "symbol", "holding_return"]
+    assert found.columns.tolist() == ["week", "symbol", "holding_return", "close_return", "tradable"]
     assert found.empty
 
 

@@ -167,3 +167,12 @@ def test_mail_that_could_not_work_or_would_tell_a_password_is_refused_at_once(mo
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=why):
         Settings.from_environment()
+
+
+def test_the_template_writes_unless_a_language_model_is_named(monkeypatch):
+    assert (Settings().language.adapter, Settings().language.analyst_notes) == ("template", False)
+    monkeypatch.setenv("LEARNFINANCE_LANGUAGE__ADAPTER", "openai")
+    assert Settings().language.adapter == "openai"
+    monkeypatch.setenv("LEARNFINANCE_LANGUAGE__ADAPTER", "compatible")
+    with pytest.raises(ConfigurationError, match="base_url and model"):
+        Settings.from_environment()

@@ -14,7 +14,6 @@ from learnfinance_dagster.forecasting.forecaster import Forecaster
 def forecasting_assets(
     forecasters: Sequence[Forecaster],
     enabled: Sequence[Forecaster],
-    years: dg.StaticPartitionsDefinition,
     reads: Mapping[str, Sequence[str]],
 ) -> list[dg.AssetsDefinition]:
     """Three assets for every forecaster, and the walk-forward history of those that are enabled.
@@ -26,7 +25,7 @@ def forecasting_assets(
         for forecaster in forecasters
         for asset in (
             model_asset(forecaster),
-            snapshot_asset(forecaster, years),
+            snapshot_asset(forecaster),
             forecast_asset(forecaster, reads.get(forecaster.name, ())),
         )
     ]

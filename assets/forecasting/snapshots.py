@@ -12,7 +12,7 @@ from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.forecasting.snapshot import make_snapshot
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, TradingFloor, Training
-from learnfinance_dagster.orchestration.partitions import EVERY, year_ends_of
+from learnfinance_dagster.orchestration.partitions import EVERY, YEAR_ENDS, year_ends_of
 from learnfinance_dagster.orchestration.tables import markdown, stored_type
 
 
@@ -23,8 +23,8 @@ class SnapshotConfig(dg.Config):
     """Train them anew and replace them."""
 
 
-def snapshot_asset(forecaster: Forecaster, years: dg.StaticPartitionsDefinition) -> dg.AssetsDefinition:
-    """The asset of one registry record, partitioned by the year-ends `years`."""
+def snapshot_asset(forecaster: Forecaster) -> dg.AssetsDefinition:
+    """The asset of one registry record, partitioned by year-ends."""
 
     @dg.asset(
         name=f"{forecaster.name}_snapshot",
@@ -35,7 +35,7 @@ def snapshot_asset(forecaster: Forecaster, years: dg.StaticPartitionsDefinition)
             " the year before where there are any, so launch several years in one run."
         ),
         deps=[dg.AssetDep("daily_bars", partition_mapping=EVERY)],
-        partitions_def=years,
+        partitions_def=YEAR_ENDS,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="snapshots",
         owners=["team:forecasting"],

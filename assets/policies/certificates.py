@@ -25,7 +25,7 @@ def certificate_asset(algorithm: Algorithm) -> dg.AssetsDefinition:
             f"Whether the trainer {algorithm.title} can be trusted, tried in two made-up worlds whose answer is known."
             " Told next week's returns it must beat equal weight by far; told nothing but noise it must earn nothing"
             " beyond it. Besides, its policy must read its inputs and be no gamble and no copy. Without a certificate"
-            " of exactly this code and configuration nothing that it trains is put in use. Made once and kept."
+            " of exactly this code, configuration and seed nothing that it trains is put in use. Made once and kept."
         ),
         partitions_def=TRAINING,
         group_name="training",

@@ -113,11 +113,19 @@ class Evidence:
             raise DataError(msg)
         return target.provenance["policy"]
 
-    def navs(self, account: str) -> dict[date, Decimal]:
-        """An account's worth by Monday. A mark that a later run recorded is left out, as in the report."""
-        marks = self.records.ledger.marks(account, self.week.monday)
+    def worth(self, account: str) -> dict[date, Decimal]:
+        """An account's worth by Monday, at the first open, before that week's trades are paid for.
+
+        What trading costs belongs to the week that it begins, as where policies are judged. A mark that a later run
+        recorded is left out, as in the report.
+        """
+        ledger, first = self.records.ledger, self.past[0].monday
         is_new = self.fills[account].mark is None
-        return {mark.monday: mark.nav for mark in marks if not (is_new and mark.monday == self.week.monday)}
+        return {
+            mark.monday: mark.nav + sum(fill.cost for fill in ledger.fills(account, week_of(mark.monday).run_id))
+            for mark in ledger.marks(account, self.week.monday)
+            if mark.monday >= first and not (is_new and mark.monday == self.week.monday)
+        }
 
 
 def drift_asset(allocators: Sequence[Allocator], forecasters: Sequence[Forecaster]) -> dg.AssetsDefinition:
@@ -204,7 +212,7 @@ def _of_policy(context: dg.AssetExecutionContext, evidence: Evidence, name: str,
     def skill(card: PolicyCard, _: ModelFiles) -> DriftFinding:
         lived = [evidence.records.experience(name, week) for week in evidence.past]
         excess = weekly_excess(
-            evidence.navs(name), evidence.navs(EQUAL_WEIGHT.name), [week.monday for week in evidence.past]
+            evidence.worth(name), evidence.worth(EQUAL_WEIGHT.name), [week.monday for week in evidence.past]
         )
         own = [
             value if each is not None and each.version == card.version else None

@@ -135,13 +135,20 @@ def policy_skill(card: PolicyCard, realised: Sequence[float | None], weeks: int)
 def weekly_excess(
     own: Mapping[date, Decimal], other: Mapping[date, Decimal], mondays: Sequence[date]
 ) -> list[float | None]:
-    """Growth of an account from each Monday's mark to the next, less another account's; None without all four marks."""
-    grown = [[_growth(navs, monday) for navs in (own, other)] for monday in mondays]
+    """Growth of an account from each Monday to the next, less another account's; None where one of the four is unknown.
+
+    Args:
+        own: Monday → worth at the first open, before what that week's trades cost: so a week's growth is net of its own
+            trades and of no others.
+        other: of the other account.
+        mondays: beginnings of weeks.
+    """
+    grown = [[_growth(worth, monday) for worth in (own, other)] for monday in mondays]
     return [None if mine is None or theirs is None else mine - theirs for mine, theirs in grown]
 
 
-def _growth(navs: Mapping[date, Decimal], monday: date) -> float | None:
-    before, after = navs.get(monday), navs.get(monday + timedelta(days=7))
+def _growth(worth: Mapping[date, Decimal], monday: date) -> float | None:
+    before, after = worth.get(monday), worth.get(monday + timedelta(days=7))
     return float(after / before) - 1 if before and after is not None else None
 
 

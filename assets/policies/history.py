@@ -8,17 +8,18 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from assets.forecasting.walk_forward import names_panel, walked
+from assets.forecasting.walk_forward import FIRST_YEAR_END, names_panel, walked
 from assets.market_data import every_bar
 from learnfinance_dagster.calendar import mondays_between, week_from_key, week_of
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting.forecaster import Forecaster
+from learnfinance_dagster.forecasting.walk_forward import outdated
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, TradingFloor, Training
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
 from learnfinance_dagster.orchestration.partitions import EVERY, FIRST_MONDAY, HISTORY_WEEKS, TRAINING
 from learnfinance_dagster.orchestration.tables import column_schema, markdown
-from learnfinance_dagster.ports import MarketInfo
+from learnfinance_dagster.ports import MarketInfo, ModelStore
 from learnfinance_dagster.returns import holding_returns
 from learnfinance_dagster.schemas.policies import PolicyHistory
 from learnfinance_dagster.signals.state import FEATURES
@@ -109,7 +110,8 @@ def _forecasts(
 ) -> tuple[pd.DataFrame, list[Week]]:
     """Walk-forward forecasts of all weeks, stored ones as they are; and the weeks for which they had to be made.
 
-    A stored week that lacks a forecaster is made anew: it was not enabled then.
+    A stored week is made anew where it lacks a forecaster, which was not enabled then, or where something stood in for
+    a snapshot that is there now. No decision reads these rows, so this may happen to weeks that were traded, too.
     """
     names = {each.name for each in enabled}
     if not names & set(FORECASTERS):
@@ -117,16 +119,31 @@ def _forecasts(
     there = [week.key for week in weeks if artifacts.has(FORECASTS, week.key)]
     stored = artifacts.read(FORECASTS, there) if there else pd.DataFrame(columns=pd.Index(["week", "forecaster"]))
     told = stored.groupby("week")["forecaster"].agg(set).to_dict()
-    missing = [week for week in weeks if not names <= told.get(week.key, set())]
+    store = training.models.open()
+    stale = _stale(stored, names, weeks, store, parameters)
+    missing = [week for week in weeks if week in stale or not names <= told.get(week.key, set())]
     if missing:
-        made = walked(enabled, missing, names_panel(bars), training.models.open(), parameters, artifacts)
+        made = walked(enabled, missing, names_panel(bars), store, parameters, artifacts)
         keys = [week.key for week in missing]
         for key, rows in artifacts.write_weeks(FORECASTS, keys, made).items():
             event = dg.AssetMaterialization(FORECASTS, partition=key, metadata={"dagster/row_count": rows})
             context.log_event(event)
-        context.log.info("made forecasts of %d weeks, from %s", len(missing), keys[0])
+        context.log.info("made forecasts of %d weeks, from %s; %d anew", len(missing), keys[0], len(stale))
         stored = pd.concat([stored[~stored["week"].isin(keys)], made], ignore_index=True)
     return stored[stored["forecaster"].isin(names & set(FORECASTERS))], missing
+
+
+def _stale(
+    stored: pd.DataFrame, names: set[str], weeks: list[Week], store: ModelStore, parameters: Parameters
+) -> set[Week]:
+    """Weeks for one of whose forecasters there is a better source now."""
+    by_key, missing = {week.key: week for week in weeks}, parameters.forecasting.missing_snapshot
+    found: set[Week] = set()
+    for name in sorted(names & set(stored["forecaster"])):
+        rows = stored[stored["forecaster"] == name].drop_duplicates("week")
+        sources = {by_key[key]: source for key, source in zip(rows["week"], rows["source"], strict=True)}
+        found |= set(outdated(sources, FIRST_YEAR_END, store.versions(name), missing))
+    return found
 
 
 def _joined(artifacts: Artifacts, weeks: list[Week], bars: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
@@ -141,6 +158,7 @@ def _joined(artifacts: Artifacts, weeks: list[Week], bars: pd.DataFrame, forecas
         answers = rows.rename(columns={"weekly_return": f"{name}_forecast"})
         table = table.merge(answers, on=KEY, how="left", validate="one_to_one")
     table = table.merge(holding_returns(bars, weeks), on=KEY, how="left", validate="one_to_one")
+    table["tradable"] = table["tradable"].astype("boolean").fillna(value=False).astype(bool)
     table["hrp_weight"] = _hrp(artifacts, keys, table)
     return table.assign(monday=table["week"].map({week.key: week.monday for week in weeks}).astype(object))
 

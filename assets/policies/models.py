@@ -63,20 +63,22 @@ def policy_asset(allocator: Allocator, spec: PolicySpec, peers: Sequence[PolicyS
         training: dg.ResourceParam[Training],
         parameters: dg.ResourceParam[Parameters],
     ) -> dg.MaterializeResult:
-        from learnfinance_dagster.allocation.rl.candidate import PolicyRequest, make_policy
+        from learnfinance_dagster.allocation.rl.candidate import MadePolicy, PolicyRequest, make_policy
 
         week = week_from_key(context.partition_key)
         metadata: dict[str, Any] = {}
+        shown: list[MadePolicy] = []
 
         def produce() -> PolicyOutcome:
             labels = label_due(context, [allocator], artifacts, floor, market.open(), week.last_session)
-            unlabelled = [f"{key}: {why}" for (_, key), why in labels.items() if why]
-            metadata["weeks_without_a_label"] = "; ".join(unlabelled) or "none"
+            lived, damaged = lived_before(Records(artifacts, floor.ledger.open()), allocator.name, policy_history, week)
+            left_out = {key: why for (_, key), why in labels.items() if why} | damaged
+            metadata["weeks_without_a_label"] = "; ".join(f"{key}: {why}" for key, why in left_out.items()) or "none"
             request = PolicyRequest(
                 spec=spec,
                 week=week,
                 rows=policy_history,
-                lived=lived_before(Records(artifacts, floor.ledger.open()), allocator.name, policy_history, week),
+                lived=lived,
                 peers=peers,
                 settings=parameters.policies,
                 rules=parameters.allocation,
@@ -86,20 +88,30 @@ def policy_asset(allocator: Allocator, spec: PolicySpec, peers: Sequence[PolicyS
             )
             with workshop(context, training, parameters) as where:
                 made = make_policy(request, where)
-                metadata.update(policy_metadata(made, where.store.current(allocator.name) or "none"))
-            found = PolicyOutcome(allocator.name, made.card, made.is_cached, "")
-            return _as_first_told(found, artifacts, name, week)
+            shown.append(made)
+            return PolicyOutcome(allocator.name, made.card, made.is_cached, "")
 
         outcome = isolated(
             context, produce, lambda why: PolicyOutcome(allocator.name, None, is_cached=False, failure=why)
         )
+        found = outcome.value
+        told = isolated(context, lambda: _as_first_told(found, artifacts, name, week), lambda _: found)
+        for made in shown:  # from here on it may be in use, and nothing that is only told may hide that
+            metadata |= policy_metadata(context, made, _in_use(context, training, allocator.name))
         return dg.MaterializeResult(
-            value=outcome.value,
+            value=told.value,
             metadata={"failure": outcome.failure or "none", **metadata},
             check_results=[completed({week.key: outcome})],
         )
 
     return policy
+
+
+def _in_use(context: dg.AssetExecutionContext, training: Training, name: str) -> str:
+    """The version in use, for the page."""
+    return isolated(
+        context, lambda: training.models.open().current(name) or "none", lambda why: f"not known: {why}"
+    ).value
 
 
 def _as_first_told(found: PolicyOutcome, artifacts: Artifacts, asset: str, week: Week) -> PolicyOutcome:
@@ -108,16 +120,23 @@ def _as_first_told(found: PolicyOutcome, artifacts: Artifacts, asset: str, week:
     return stored if stored and found.is_cached and stored.card == found.card else found
 
 
-def lived_before(records: Records, account: str, rows: pd.DataFrame, week: Week) -> list[tuple[Experience, Reward]]:
-    """Experience of an account with its labels, of weeks that were over before a Monday's decision."""
-    if rows.empty:
-        return []
-    found = []
-    for monday in mondays_between(min(rows["monday"]), max(rows["monday"])):
+def lived_before(
+    records: Records, account: str, rows: pd.DataFrame, week: Week
+) -> tuple[list[tuple[Experience, Reward]], dict[str, str]]:
+    """Experience of an account with its labels, of weeks that were over before a Monday's decision.
+
+    Also, by week, what cannot be read: one damaged file keeps no policy from learning from the rest.
+    """
+    found: list[tuple[Experience, Reward]] = []
+    damaged: dict[str, str] = {}
+    for monday in mondays_between(min(rows["monday"]), max(rows["monday"])) if len(rows) else ():
         past = week_of(monday)
         if past.next_session > week.last_session:
+            continue
+        if why := records.damage(account, past):
+            damaged[past.key] = f"damaged: {why}"
             continue
         experience, reward = records.experience(account, past), records.reward(account, past)
         if experience is not None and reward is not None and not reward.pending:
             found.append((experience, reward))
-    return found
+    return found, damaged

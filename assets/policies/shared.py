@@ -1,6 +1,6 @@
 """What the assets of the stage have in common."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.forecasting.shared import device_of
 from learnfinance_dagster.evaluation.gate import GateDecision, Measured
+from learnfinance_dagster.orchestration.failures import isolated
 from learnfinance_dagster.orchestration.handles import Parameters, Training
 from learnfinance_dagster.orchestration.policy_progress import PolicyTeller
 from learnfinance_dagster.orchestration.tables import markdown, png
@@ -38,13 +39,10 @@ def workshop(
         teller.close()
 
 
-def policy_metadata(made: "MadePolicy", in_use: str) -> dict[str, Any]:
-    """What the web UI shows of every version."""
-    from learnfinance_dagster.allocation.rl.plots import gate_picture, learning_curve, weights_over_time
-
+def policy_metadata(context: dg.AssetExecutionContext, made: "MadePolicy", in_use: str) -> dict[str, Any]:
+    """What the web UI shows of every version. A picture that cannot be drawn is told in its place."""
     card, decision = made.card, made.card.decision
     behaviour = card.behaviour
-    mondays, weights, names = made.held()
     return {
         "version": card.version,
         "cached": made.is_cached,
@@ -53,9 +51,7 @@ def policy_metadata(made: "MadePolicy", in_use: str) -> dict[str, Any]:
         "begun_with": card.start or "random weights",
         "trained_on": f"{card.trained_on.first} to {card.trained_on.last}",
         **(_judgement(decision) if decision else {}),
-        **({"gate_picture": png(gate_picture(decision))} if decision else {}),
-        "learning_curve": png(learning_curve(card.curve)),
-        "weights_over_time": png(weights_over_time(mondays, weights, names)),
+        **{name: _drawn(context, draw) for name, draw in _pictures(made).items()},
         "reward_parts": round(card.reward_parts, 3),
         "certificate": card.certificate or "none",
         **(
@@ -73,6 +69,22 @@ def policy_metadata(made: "MadePolicy", in_use: str) -> dict[str, Any]:
         "code_hash": card.code_hash[:12],
         "software": ", ".join(f"{name} {version}" for name, version in sorted(card.software.items())),
     }
+
+
+def _pictures(made: "MadePolicy") -> dict[str, Callable[[], bytes]]:
+    from learnfinance_dagster.allocation.rl import plots
+
+    card, decision = made.card, made.card.decision
+    found: dict[str, Callable[[], bytes]] = {
+        "learning_curve": lambda: plots.learning_curve(card.curve),
+        "weights_over_time": lambda: plots.weights_over_time(*made.held()),
+    }
+    return found | ({"gate_picture": lambda: plots.gate_picture(decision)} if decision else {})
+
+
+def _drawn(context: dg.AssetExecutionContext, draw: Callable[[], bytes]) -> Any:
+    """A picture for the UI: by the time it is drawn a version may be in use, which no fault of a picture may hide."""
+    return isolated(context, lambda: png(draw()), lambda why: dg.MetadataValue.md(f"not drawn: {why}")).value
 
 
 def _judgement(decision: GateDecision) -> dict[str, Any]:

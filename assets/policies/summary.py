@@ -2,20 +2,30 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from assets.narration import Occasion, worded, words_metadata
 from assets.reporting import READER
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.allocation.rl.card import Behaviour, PolicyCard
 from learnfinance_dagster.allocation.rl.outcome import PolicyOutcome
 from learnfinance_dagster.calendar import week_from_key
+from learnfinance_dagster.commentary.training import training_letter
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.forecasting.in_use import promoted_for
-from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Training
+from learnfinance_dagster.orchestration.failures import COMPLETED, completed, translated
+from learnfinance_dagster.orchestration.handles import (
+    TRAINING_JOB,
+    Artifacts,
+    MarketDoor,
+    Outbox,
+    Training,
+    Writer,
+)
 from learnfinance_dagster.orchestration.partitions import TRAINING
 from learnfinance_dagster.orchestration.tables import png, stored_type
 from learnfinance_dagster.ports import ModelStore, Trial, TrialKind, TrialRegister
@@ -27,7 +37,7 @@ from learnfinance_dagster.reporting.training import (
     PolicyTraining,
     TrainingSummary,
 )
-from learnfinance_dagster.values import Week
+from learnfinance_dagster.values import Narration, Week
 
 NAME = "training_summary"
 ATTEMPTS = (TrialKind.TRAINING, TrialKind.FINE_TUNE, TrialKind.SWEEP)
@@ -42,6 +52,7 @@ def training_summary_asset(allocators: Sequence[Allocator], forecasters: Sequenc
         forecasters: those that policies may read; told as they stand.
     """
     summaries = {allocator.name: allocator.summary for allocator in allocators}
+    algorithms = {allocator.name: allocator.policy.algorithm.name for allocator in allocators if allocator.policy}
 
     @dg.asset(
         name=NAME,
@@ -57,12 +68,15 @@ def training_summary_asset(allocators: Sequence[Allocator], forecasters: Sequenc
         owners=["team:reporting"],
         kinds={"html", "email"},
         dagster_type=stored_type("TrainingSummary", TrainingSummary),
+        check_specs=[dg.AssetCheckSpec(COMPLETED, asset=NAME)],
     )
     def training_summary(
         context: dg.AssetExecutionContext,
         market: dg.ResourceParam[MarketDoor],
         outbox: dg.ResourceParam[Outbox],
         training: dg.ResourceParam[Training],
+        artifacts: dg.ResourceParam[Artifacts],
+        writer: dg.ResourceParam[Writer],
         **found: Any,
     ) -> dg.MaterializeResult:
         from learnfinance_dagster.reporting.training_html import render_training_eml, render_training_html
@@ -78,11 +92,27 @@ def training_summary_asset(allocators: Sequence[Allocator], forecasters: Sequenc
                 forecasters=tuple(forecaster_training(each.name, store, register, week) for each in forecasters),
                 provenance=(("Software", _software(training.software())),),
             )
+            outcome = worded(
+                context, writer, lambda: training_letter(summary, algorithms), _occasion(context, week, artifacts)
+            )
+            summary = replace(summary, words=outcome.value)
             letter = render_training_eml(summary, SENDER, (READER,))
             paths = outbox.put(f"training-{week.key}", letter, render_training_html(summary))
-        return dg.MaterializeResult(value=summary, metadata=_metadata(summary, *paths))
+        told = _metadata(summary, *paths) | words_metadata(outcome.value)
+        return dg.MaterializeResult(value=summary, metadata=told, check_results=[completed({week.key: outcome})])
 
     return training_summary
+
+
+def _occasion(context: dg.AssetExecutionContext, week: Week, artifacts: Artifacts) -> Occasion:
+    """Only the Sunday's own run may ask; the same facts are not put into words, and paid for, twice."""
+
+    def earlier() -> Narration | None:
+        return artifacts.read(NAME, [week.key]).words if artifacts.has(NAME, week.key) else None
+
+    run = context.run
+    may_ask = run.job_name == TRAINING_JOB and "dagster/backfill" not in run.tags
+    return Occasion(f"training:{week.key}", may_ask=may_ask, is_final=False, earlier=earlier)
 
 
 def policy_training(

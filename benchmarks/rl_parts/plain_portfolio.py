@@ -27,22 +27,30 @@ class PlainWeek:
     read: dict[str, list[float]]
     """Features and forecast, NaN where not known."""
     returns: dict[str, float]
+    closes: dict[str, float]
+    """Of the same week, until the last close before the next decision."""
+    halted: set[str]
+    """Names that do not trade at the open."""
 
 
 def plain_weeks(history: PolicyHistory) -> list[PlainWeek]:
     """The same past in names."""
     weeks = []
-    for names, features, forecast, returns in zip(
+    for names, features, forecast, returns, closes, halted in zip(
         history.name.tolist(),
         history.features.tolist(),
         history.forecast.tolist(),
         history.returns.tolist(),
+        history.closes.tolist(),
+        history.halted.tolist(),
         strict=True,
     ):
         symbols = [history.symbols[name] if name >= 0 else "" for name in names]
         read = {symbol: [*row, guess] for symbol, row, guess in zip(symbols, features, forecast, strict=True) if symbol}
         earned = {symbol: value for symbol, value in zip(symbols, returns, strict=True) if symbol}
-        weeks.append(PlainWeek(symbols, read, earned))
+        closed = {symbol: value for symbol, value in zip(symbols, closes, strict=True) if symbol}
+        still = {symbol for symbol, value in zip(symbols, halted, strict=True) if symbol and value}
+        weeks.append(PlainWeek(symbols, read, earned, closed, still))
     return weeks
 
 
@@ -60,7 +68,8 @@ class PlainPortfolio:
 
     def begin(self, week: int) -> None:
         """A new episode."""
-        self.week, self.held = week, dict[str, float]()
+        self.week, self.held, self.shown = week, dict[str, float](), dict[str, float]()
+        self.kept = 0.0
         self.first, self.second = self.mean, self.mean**2 + self.std**2
         self.target, self.turnover, self.log_return = dict[str, float](), 0.0, 0.0
 
@@ -88,9 +97,9 @@ class PlainPortfolio:
             out.append(1.0)
         invested = outside = 0.0
         for symbol in now.symbols:
-            out.append(self.target.get(symbol, 0.0))
+            out.append(self.shown.get(symbol, 0.0))
             invested += out[-1]
-        for symbol, weight in self.target.items():
+        for symbol, weight in self.shown.items():
             if symbol not in now.read:
                 outside += weight
         out.append(1.0 - invested - outside)
@@ -100,14 +109,16 @@ class PlainPortfolio:
     def step(self, logits: list[float]) -> float:
         """Hold for a week what one logit a slot, and cash's, ask for. What it was paid."""
         now = self.weeks[self.week]
-        self.target = self._wanted(now, logits)
+        self.target = self._had(now, self._wanted(now, logits))
         traded = 0.0
         for symbol in {*self.target, *self.held}:
             traded += abs(self.target.get(symbol, 0.0) - self.held.get(symbol, 0.0))
         self.turnover = traded / 2
-        growth = 1.0
+        growth = by_close = 1.0
         for symbol, weight in self.target.items():
             growth += weight * now.returns[symbol]
+            by_close += weight * now.closes[symbol]
+        self.shown = {symbol: weight * (1 + now.closes[symbol]) / by_close for symbol, weight in self.target.items()}
         self.log_return = math.log(growth * (1 - traded * self.rate))
         self.held = {symbol: weight * (1 + now.returns[symbol]) / growth for symbol, weight in self.target.items()}
         paid = self._pay(self.log_return, self.first, self.second)
@@ -134,6 +145,20 @@ class PlainPortfolio:
             for symbol in asked:
                 asked[symbol] *= (1 - self.rules.min_cash) / invested
         return asked
+
+    def _had(self, now: PlainWeek, wanted: dict[str, float]) -> dict[str, float]:
+        """Names that do not trade stay as they are; the others share what cash that leaves."""
+        self.kept = asked = 0.0
+        for symbol, weight in wanted.items():
+            if symbol in now.halted:
+                self.kept += self.held.get(symbol, 0.0)
+            else:
+                asked += weight
+        part = min(1.0, (1 - self.kept) / asked) if asked and now.halted else 1.0
+        return {
+            symbol: self.held.get(symbol, 0.0) if symbol in now.halted else weight * part
+            for symbol, weight in wanted.items()
+        }
 
     def _pay(self, log_return: float, first: float, second: float) -> float:
         up, wide, spread = log_return - first, log_return**2 - second, second - first**2

@@ -46,6 +46,7 @@ def probes_of(settings: Settings) -> list[Probe]:
         _filings(settings),
         _sentiment(settings),
         *_brokers(settings),
+        _language_model(settings),
         _mail(settings),
         _models(settings),
         Probe("ledger", "database", partial(probes.database, ledger_door(settings).url), _database_secrets(settings)),
@@ -96,6 +97,14 @@ def _brokers(s: Settings) -> Iterable[Probe]:
     for account, prefix in s.alpaca_accounts.items():
         names = (f"ALPACA_{prefix}_KEY", f"ALPACA_{prefix}_SECRET")
         yield Probe(f"broker {account}", s.broker, partial(probes.broker, door, account), names)
+
+
+def _language_model(s: Settings) -> Probe:
+    adapter = s.language.adapter
+    if adapter == "template":
+        return Probe("language model", adapter, probes.embedded)
+    look = partial(probes.language_model, s.language)
+    return Probe("language model", adapter, look, _if(adapter == "openai", "OPENAI_API_KEY"))
 
 
 def _mail(s: Settings) -> Probe:

@@ -37,6 +37,7 @@ def example() -> str:
     lines = [*(f"# {line}" for line in HEAD.splitlines()), ""]
     lines += _credentials()
     lines += _plain_names()
+    lines += _others()
     groups = {name: field for name, field in Settings.model_fields.items() if _is_group(field)}
     lines += ["# ---- settings ----", ""]
     for name, field in Settings.model_fields.items():
@@ -66,7 +67,18 @@ def _plain_names() -> Iterator[str]:
     yield ""
 
 
+OTHERS = {
+    "DAGSTER_POSTGRES_URL": "for make up: postgresql+psycopg2://user@host/database, where runs and events are kept",
+}
 PLAIN_WORDS = {"STORAGE_BACKEND": "where hf means hub"}
+
+
+def _others() -> Iterator[str]:
+    yield from ("# ---- Dagster's own ----", "")
+    for name, told in OTHERS.items():
+        yield from _comment(told)
+        yield f"# {name}="
+    yield ""
 
 
 def _setting(name: str, field: FieldInfo) -> Iterator[str]:

@@ -145,7 +145,7 @@ def _artifacts_of(start: Settings, market: Market, week: Week) -> tuple[dict[str
 
 def _run(settings: Settings, market: Market, week: Week) -> tuple[str, ...]:
     """Materialize one Monday without keeping Dagster's records; one line per failed step."""
-    defs = build(settings, OpenDoor(market))
+    defs = build(settings, OpenDoor(market), clock=lambda: week.as_of)  # the forward record tells the time
     jobs = [defs.resolve_job_def(name) for name in ("monday", "fill_sentiment_gaps")]
     with dg.DagsterInstance.ephemeral() as instance:
         return tuple(failure for job in jobs for failure in run_monday(job, instance, week.key).failures)

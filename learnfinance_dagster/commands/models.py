@@ -55,8 +55,9 @@ def use(model: str, version: str) -> int:
     if not version.startswith("v"):
         msg = f"{version} is no version that can be in use: python -m learnfinance_dagster models list {name}"
         raise ConfigurationError(msg)
-    before = store.current(name) or "none"
-    store.set_current(name, version)
+    with store.deciding(name):
+        before = store.current(name) or "none"
+        store.set_current(name, version)
     sys.stdout.write(f"{name}: {version} is in use (before: {before})\n")
     return 0
 

@@ -146,6 +146,29 @@ def judge(  # noqa: PLR0913 - who, against whom, when, how, and what else must h
     )
 
 
+def learned(candidate: Contender, others: Sequence[Contender], rule: GateRule, seed: int) -> Condition:
+    """Whether a version that has nobody to beat learned anything: in its own training weeks it beats each of these.
+
+    In these weeks it may shine by heart, so this is no praise: it only tells a policy that was trained from one that
+    was not. Someone who learned nothing passes as often as the level says.
+
+    Args:
+        candidate: the new version, on the weeks that it learned from.
+        others: its own network before the training, and whatever else needs no training.
+        rule: the score, the level, and the blocks.
+        seed: of the resamples.
+
+    Raises:
+        DataError: there are fewer weeks than two blocks hold, or a return is missing or infinite.
+    """
+    indexes = block_indexes(len(candidate.returns), rule.block_weeks, rule.resamples, seed)
+    field = [(each, scored(each.returns, indexes, rule.score)) for each in (candidate, *others)]
+    found = [_compared(field[0], each, rule, least=0.0) for each in field[1:]]
+    beside = " and ".join(f"{each.lower} by {_apart(each.effect, rule)} (p = {each.p_value:.2g})" for each in found)
+    told = f"in the weeks that it learned from its {_NAMES[rule.score]} beats {beside}"
+    return Condition("learned", passed=all(each.proven for each in found), told=told)
+
+
 def _field(
     candidate: Contender, current: Contender | None, baselines: Sequence[Contender], mondays: NDArray[np.datetime64]
 ) -> dict[str, Contender]:

@@ -85,26 +85,32 @@ def make_model(  # noqa: PLR0913 - what a version depends on
     if store.has(name, version):
         card = card_of(store.read(name, version))
         if workshop.checkpoints.load(unfinished(name, version)) is not None:
-            put_in_use(store, workshop.checkpoints, name, card, card_of)
+            with store.deciding(name):
+                put_in_use(store, workshop.checkpoints, name, card, card_of)
         return Made(card, is_cached=True)
     current = promoted_for(store, name, week)
     checkpoints = _Kept(workshop.checkpoints)
     keeping = replace(workshop, checkpoints=checkpoints)
     trained = recipe.train(version, keeping)
     judged = _judged(recipe, trained, current.version if current else "", version, keeping)
-    decision = decide(
-        Judged(version, judged.skill),
-        Judged(judged.current_version, judged.current) if judged.current else None,
-        parameters.promotion_margin,
-        skill=(judged.skill_passed, judged.skill_told),
-        placebo=(judged.placebo_passed, judged.placebo_told),
-    )
-    card = replace(recipe.card(version, week.monday, trained, workshop), evaluation=judged, decision=decision)
-    workshop.checkpoints.save(unfinished(name, version), b"")
-    record(trial_of(card, TrialKind.TRAINING, recipe.config_hash), workshop.register)
-    store.write(name, version, recipe.files(trained, card))
-    checkpoints.forget()
-    put_in_use(store, workshop.checkpoints, name, card, card_of)
+    with store.deciding(name):
+        now = promoted_for(store, name, week)
+        if now != current:  # another training put its version in use meanwhile
+            table = _table_of(forecaster, now.version, recipe.split.held_out, keeping) if now else None
+            judged = replace(judged, current_version=now.version if now else "", current=table)
+        decision = decide(
+            Judged(version, judged.skill),
+            Judged(judged.current_version, judged.current) if judged.current else None,
+            parameters.promotion_margin,
+            skill=(judged.skill_passed, judged.skill_told),
+            placebo=(judged.placebo_passed, judged.placebo_told),
+        )
+        card = replace(recipe.card(version, week.monday, trained, workshop), evaluation=judged, decision=decision)
+        workshop.checkpoints.save(unfinished(name, version), b"")
+        record(trial_of(card, TrialKind.TRAINING, recipe.config_hash), workshop.register)
+        store.write(name, version, recipe.files(trained, card))
+        checkpoints.forget()
+        put_in_use(store, workshop.checkpoints, name, card, card_of)
     return Made(card, is_cached=False)
 
 

@@ -12,7 +12,7 @@ from learnfinance_dagster.forecasting.baselines import BASELINES
 from learnfinance_dagster.forecasting.forecaster import Predictor, weekly_return
 from learnfinance_dagster.forecasting.forecasts import asked_of, check_returns, daily_answers
 from learnfinance_dagster.forecasting.panel import Panel
-from learnfinance_dagster.forecasting.versions import newest_before, snapshot_name, year_end_before
+from learnfinance_dagster.forecasting.versions import SNAPSHOT, newest_before, snapshot_name, year_end_before
 from learnfinance_dagster.forecasting.windows import Windows
 from learnfinance_dagster.schemas.forecasts import WalkForward
 from learnfinance_dagster.values import Week
@@ -58,6 +58,29 @@ def plan(
     if absent and missing == "error":
         raise ConfigurationError(_how_to_make(forecaster, absent))
     return planned
+
+
+def outdated(
+    sources: Mapping[Week, str], first_year_end: date, available: Collection[str], missing: Missing
+) -> list[Week]:
+    """Weeks that were forecast by something for want of a snapshot that is there now.
+
+    Args:
+        sources: week → what forecast it, as its rows say.
+        first_year_end: as for `plan`.
+        available: names of versions that are in the store.
+        missing: with `closest` any newer snapshot than the source is better, otherwise only the week's own.
+    """
+    found = []
+    for week, source in sources.items():
+        year_end = year_end_before(week.monday)
+        own = snapshot_name(year_end)
+        closest = newest_before(available, week.monday) if missing == "closest" else None
+        best = own if own in available else closest
+        is_newer = source.startswith(SNAPSHOT) and best is not None and source > best
+        if year_end >= first_year_end and best not in (None, source) and not is_newer:
+            found.append(week)
+    return found
 
 
 def _how_to_make(forecaster: str, absent: list[date]) -> str:

@@ -16,6 +16,7 @@ from learnfinance_dagster.ledger_rules import run_of
 from learnfinance_dagster.parameters import (
     AllocationParameters,
     ForecastParameters,
+    LanguageParameters,
     OrderParameters,
     PolicyParameters,
     SignalParameters,
@@ -26,6 +27,8 @@ from learnfinance_dagster.ports import (
     BrokerClock,
     Checkpoints,
     FilingsSource,
+    ForwardRecords,
+    LanguageModel,
     Ledger,
     Market,
     MarketInfo,
@@ -43,6 +46,8 @@ from learnfinance_dagster.values import Week
 LIVE_JOB = "monday"
 """The only job that may trade and mail."""
 RESEARCH_JOB = "research"
+TRAINING_JOB = "sunday"
+"""The only job whose training summary a language model may be asked for."""
 
 
 class MarketDoor(Protocol):
@@ -99,6 +104,23 @@ class RawEvidence(Protocol):
         """Store an answer, one file per name; the same answer again changes nothing. Returns the folder."""
         ...
 
+    def keep_documents(self, run_id: str, source: str, documents: Mapping[str, dict[str, object]]) -> Path:
+        """Store JSON documents by name, likewise."""
+        ...
+
+
+class LanguageDoor(Protocol):
+    """Opens the language model."""
+
+    @property
+    def name(self) -> str:
+        """Who writes, e.g. `template` or `openai gpt-4o-mini`; known without opening it."""
+        ...
+
+    def open(self) -> LanguageModel | None:
+        """The model; None where the template writes."""
+        ...
+
 
 class ModelsDoor(Protocol):
     """Opens the store of trained models."""
@@ -138,11 +160,28 @@ class Sources:
     raw: RawEvidence
 
 
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who puts letters into words, and where the question and the answer are kept."""
+
+    language: LanguageDoor
+    raw: RawEvidence
+    parameters: LanguageParameters
+
+
 class LedgerDoor(Protocol):
     """Opens the ledger."""
 
     def open(self) -> Ledger:
         """The ledger, its schema brought up to date."""
+        ...
+
+
+class RecordsDoor(Protocol):
+    """Opens the forward record."""
+
+    def open(self) -> ForwardRecords:
+        """The record, its schema brought up to date."""
         ...
 
 
@@ -192,6 +231,7 @@ class Parameters:
     signals: SignalParameters
     forecasting: ForecastParameters
     policies: PolicyParameters
+    language: LanguageParameters
     costs: CostModel
     initial_cash: Decimal
     seed: int

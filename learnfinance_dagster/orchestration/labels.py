@@ -7,6 +7,7 @@ from datetime import date, datetime
 from learnfinance_dagster.allocation.rl.experience import Experience, Reward
 from learnfinance_dagster.allocation.rl.state import PolicyState
 from learnfinance_dagster.calendar import last_closed_session, monday_of, week_of
+from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.orchestration.handles import Artifacts
 from learnfinance_dagster.ports import Ledger, MarketInfo
 from learnfinance_dagster.values import Week
@@ -44,6 +45,15 @@ class Records:
         asset = reward_name(account)
         return self.artifacts.read(asset, [week.key]) if self.artifacts.has(asset, week.key) else None
 
+    def damage(self, account: str, week: Week) -> str:
+        """What cannot be read of a stored week; empty when all of it can."""
+        try:
+            self.experience(account, week)
+            self.reward(account, week)
+        except DataError as error:
+            return str(error)
+        return ""
+
     def next_state(self, account: str, week: Week) -> tuple[PolicyState | None, str]:
         """The state of the Monday that ends the holding week, and why it is not there yet.
 
@@ -63,7 +73,8 @@ class Records:
 def unlabelled(records: Records, accounts: Sequence[str], known: date) -> list[tuple[str, Week]]:
     """Weeks that were traded, whose holding week is over, and that have no label.
 
-    Also weeks whose experience is still pending although the ledger knows by now how they went.
+    Also weeks whose experience is still pending although the ledger knows by now how they went, and weeks of which
+    something that is stored cannot be read: whoever labels them says what.
 
     Args:
         records: what is stored.
@@ -79,6 +90,13 @@ def unlabelled(records: Records, accounts: Sequence[str], known: date) -> list[t
 
 
 def _is_due(records: Records, account: str, week: Week) -> bool:
+    try:
+        return _waits_for_its_label(records, account, week)
+    except DataError:
+        return True
+
+
+def _waits_for_its_label(records: Records, account: str, week: Week) -> bool:
     reward = records.reward(account, week)
     if (reward is not None and not reward.pending) or records.experience(account, week) is None:
         return False

@@ -13,15 +13,14 @@ import dagster as dg
 
 from learnfinance_dagster.calendar import decision_time
 from learnfinance_dagster.errors import ConfigurationError, LearnFinanceError
-from learnfinance_dagster.orchestration.handles import LIVE_JOB, TradingFloor
+from learnfinance_dagster.orchestration.handles import LIVE_JOB, TRAINING_JOB, TradingFloor
 from learnfinance_dagster.parameters import MailParameters
 from learnfinance_dagster.ports import Mailer, MarketInfo
 from learnfinance_dagster.reporting.post import Envelope, MailOutcome, MailState, Posted
 from learnfinance_dagster.trading.guard import RunFacts
 from learnfinance_dagster.values import Week
 
-SUNDAY_JOB = "sunday"
-MAILING_JOBS = frozenset({LIVE_JOB, SUNDAY_JOB})
+MAILING_JOBS = frozenset({LIVE_JOB, TRAINING_JOB})
 WEEK = timedelta(days=7)
 WEEKEND = timedelta(days=3)
 """How long before a Monday's decision its trainings may be mailed: since Friday evening."""

@@ -1,11 +1,11 @@
 """The Monday clock: a partition is named by its Monday and exists from that Monday 18:00 in Kolkata on."""
 
 import warnings
-from datetime import date, datetime
+from datetime import date
 
 import dagster as dg
 
-from learnfinance_dagster.calendar import new_york_day, week_from_key
+from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.values import Week
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*backfill_policy")  # pinned, and held by tests
@@ -29,14 +29,17 @@ TRAINING = dg.WeeklyPartitionsDefinition(
     end_offset=2,  # models for a Monday are trained on the weekend before it: its key exists a week earlier
 )
 FIRST_SNAPSHOT_YEAR = 2015
+YEAR_ENDS = dg.TimeWindowPartitionsDefinition(
+    start=f"{FIRST_SNAPSHOT_YEAR}-12-31",
+    fmt="%Y-%m-%d",
+    cron_schedule="0 23 31 12 *",
+    timezone="America/New_York",
+    end_offset=1,  # the window starts when a year's last session is over: without this, a year would appear a year late
+)
+"""The last day of every complete year. By the clock, and not by a list made when the code was loaded: a process that
+runs over New Year's Eve finds the year."""
 EVERY = dg.AllPartitionMapping()
 """Lineage alone: what is read, the model store decides and records."""
-
-
-def year_ends(now: datetime) -> dg.StaticPartitionsDefinition:
-    """The last day of every complete year; a year joins when the code location is loaded after its end in New York."""
-    last = new_york_day(now).year - 1
-    return dg.StaticPartitionsDefinition([f"{year}-12-31" for year in range(FIRST_SNAPSHOT_YEAR, last + 1)])
 
 
 def year_ends_of(context: dg.AssetExecutionContext) -> list[date]:

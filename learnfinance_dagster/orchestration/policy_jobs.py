@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from learnfinance_dagster.allocation.rl.algorithm import PolicySpec
+from learnfinance_dagster.orchestration.handles import TRAINING_JOB
 from learnfinance_dagster.orchestration.jobs import IN_PROCESS
 from learnfinance_dagster.orchestration.sensors import rewards_job
 
@@ -19,7 +20,7 @@ def policy_jobs(specs: Sequence[PolicySpec]) -> dict[str, Any]:
     jobs = [
         rewards_job([spec.name for spec in specs]),
         dg.define_asset_job(
-            "sunday",
+            TRAINING_JOB,
             selection=dg.AssetSelection.assets(*certificates, *policies, "training_summary", "training_mail"),
             executor_def=IN_PROCESS,
             description=(

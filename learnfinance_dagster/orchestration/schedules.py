@@ -18,6 +18,7 @@ def schedules_of(jobs: Mapping[str, Any], status: dg.DefaultScheduleStatus) -> l
         "monday": monday_schedule,
         "fill_sentiment_gaps": history_schedule,
         "retrain": retrain_schedule,
+        "snapshots": snapshots_schedule,
         "sunday": sunday_schedule,
     }
     return [make(jobs[name], status) for name, make in makers.items() if name in jobs]
@@ -74,5 +75,27 @@ def retrain_schedule(retrain: Any, status: dg.DefaultScheduleStatus) -> dg.Sched
             return dg.SkipReason("not the month's first Saturday")
         monday = (day + timedelta(days=2)).isoformat()
         return dg.RunRequest(run_key=monday, partition_key=monday)
+
+    return schedule
+
+
+def snapshots_schedule(snapshots: Any, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    """Every 2 January 09:00 in Kolkata, for the year that is over.
+
+    The first who needs it is the Sunday after the new year's first Monday, 7 January at the earliest: its history holds
+    a Monday that only this snapshot may forecast.
+    """
+
+    @dg.schedule(
+        job=snapshots,
+        name="snapshots",
+        cron_schedule="0 9 2 1 *",
+        execution_timezone="Asia/Kolkata",
+        default_status=status,
+        description="2 January 09:00 Asia/Kolkata; trains the yearly snapshots of the forecasters.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        year_end = f"{context.scheduled_execution_time.year - 1}-12-31"
+        return dg.RunRequest(run_key=year_end, partition_key=year_end)
 
     return schedule

@@ -90,12 +90,15 @@ def label_rewards(job: Any, accounts: Sequence[str], status: dg.DefaultSensorSta
 def _request(records: Records, pairs: Sequence[tuple[str, Week]], known: date, today: date) -> dg.RunRequest:
     """One run for a week: its labels, and the experience of those that do not know yet how it went."""
     week = pairs[0][1]
-    names = [reward_name(account) for account, _ in pairs]
+    names, tried = [reward_name(account) for account, _ in pairs], True
     for account, _ in pairs:
+        if records.damage(account, week):  # the run that tries says what it is
+            tried = False
+            continue
         experience = records.experience(account, week)
         if experience is not None and experience.pending:
             names.append(experience_name(account))
-    tried = all(records.reward(account, week) is not None for account, _ in pairs)
+        tried = tried and records.reward(account, week) is not None
     doublings = (known - week.next_session).days.bit_length()
     turn = f"doubled-{doublings}" if tried else today.isoformat()
     return dg.RunRequest(

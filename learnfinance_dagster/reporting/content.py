@@ -6,14 +6,17 @@ from decimal import Decimal
 from itertools import pairwise
 
 from learnfinance_dagster.evaluation.drift import DriftReport
+from learnfinance_dagster.evaluation.forward_record import WeekRecord
 from learnfinance_dagster.evaluation.metrics import max_drawdown
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.reporting.evidence import EvidenceSummary
 from learnfinance_dagster.reporting.forecasts import ForecastSummary
 from learnfinance_dagster.reporting.policies import PolicyLine, drift_caveats
+from learnfinance_dagster.reporting.record import record_caveats
 from learnfinance_dagster.values import (
     EquityMark,
     FillReport,
+    Narration,
     OrderPlan,
     Portfolio,
     Submission,
@@ -114,6 +117,12 @@ class WeeklyReport:
     """Of the learned allocators; none: the report is silent about them."""
     drift: DriftReport | None = None
     """None: nobody looked."""
+    record: WeekRecord | None = None
+    """What the forward record holds of the week; None: the report is silent about it."""
+    words: Narration | None = None
+    """The week in words; None: not written."""
+    notes: int | None = None
+    """Analyst notes that were written; None: none were asked for."""
 
     @property
     def is_closed_week(self) -> bool:
@@ -136,9 +145,10 @@ class WeeklyReport:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """The report's warnings, those of drift, of the evidence, of the forecasts and of the market, each once."""
+        """The report's warnings and those of all that it tells of, each once."""
         every = (
             *self.warnings,
+            *record_caveats(self.record),
             *drift_caveats(self.drift),
             *self.evidence.caveats,
             *self.forecasts.caveats,

@@ -26,6 +26,7 @@ from learnfinance_dagster.reporting.formats import (
     signed_percent,
     usd,
 )
+from learnfinance_dagster.reporting.in_words import words_text
 from learnfinance_dagster.reporting.policy_text import policy_text
 from learnfinance_dagster.reporting.weights import weight_table
 
@@ -38,6 +39,7 @@ def render_text(report: WeeklyReport) -> str:
         bullets("Something is missing", (f"{name}: {reason}" for name, reason in report.troubles)),
         bullets("Read with care", report.caveats),
         f"AT A GLANCE\n{comparison_table(report)}",
+        words_text(report.words, report.notes),
         _weights(report),
         policy_text(report),
         evidence_text(report),

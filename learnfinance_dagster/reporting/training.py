@@ -5,7 +5,7 @@ from datetime import date
 
 from learnfinance_dagster.evaluation.gate import GateDecision
 from learnfinance_dagster.ports import MarketInfo, TrialKind
-from learnfinance_dagster.values import Week
+from learnfinance_dagster.values import Narration, Week
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,8 @@ class TrainingSummary:
     forecasters: tuple[ForecasterTraining, ...]
     provenance: tuple[tuple[str, str], ...]
     """Label and value."""
+    words: Narration | None = None
+    """The trainings in words; None: not written."""
 
     @property
     def promoted(self) -> tuple[PolicyTraining, ...]:

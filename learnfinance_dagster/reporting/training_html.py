@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from learnfinance_dagster.evaluation.pictures import DARK
-from learnfinance_dagster.reporting import gate_rows, training_words, wording
+from learnfinance_dagster.reporting import gate_rows, in_words, training_words, wording
 from learnfinance_dagster.reporting.eml import Letter, mailed
 from learnfinance_dagster.reporting.page import fitted, picture_sources, rendered
 from learnfinance_dagster.reporting.training import TrainingSummary
@@ -48,6 +48,7 @@ def render_training_markup(summary: TrainingSummary, sources: Mapping[str, str])
             "wording": wording,
             "words": training_words,
             "gate": gate_rows,
+            "in_words": in_words,
         }
         return rendered("training.html.j2", words)
 

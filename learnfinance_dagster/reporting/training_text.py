@@ -4,6 +4,7 @@ from learnfinance_dagster.reporting import training_words as words
 from learnfinance_dagster.reporting.columns import bullets, paragraphs, table
 from learnfinance_dagster.reporting.formats import plain
 from learnfinance_dagster.reporting.gate_rows import HEADER, gate_rows
+from learnfinance_dagster.reporting.in_words import words_text
 from learnfinance_dagster.reporting.training import NewPolicy, PolicyTraining, TrainingSummary
 from learnfinance_dagster.reporting.wording import FOOTER, first_line
 
@@ -14,6 +15,7 @@ def render_training_text(summary: TrainingSummary) -> str:
         paragraphs(first_line(summary.market)),
         paragraphs(words.title(summary), words.timing(summary), words.lead(summary)),
         bullets("Something is missing", (f"{policy.name}: {policy.failure}" for policy in summary.failed)),
+        words_text(summary.words),
         paragraphs(words.RULE),
         *(_policy(policy) for policy in summary.policies),
         bullets("Forecasters", (f"{one.name}: {' '.join(words.forecaster(one))}" for one in summary.forecasters)),

@@ -22,6 +22,7 @@ from learnfinance_dagster.reporting.formats import (
     usd,
     weekday,
 )
+from learnfinance_dagster.reporting.record import record_lines
 from learnfinance_dagster.values import NotSent
 
 FOOTER = "Paper trading only. Not financial advice."
@@ -200,6 +201,7 @@ def provenance(report: WeeklyReport) -> tuple[tuple[str, str], ...]:
     market, evidence = report.market, report.evidence
     span = f"{market.first_session} to {market.last_session}"
     lines = [
+        *record_lines(report.record),
         *report.provenance,
         ("Market", f"{market_name(market)}, {span}, {_words(market.price_basis)} prices"),
         ("News", f"{_source(evidence.news_source, market)}, read by {_reader(evidence.model)}"),

@@ -16,7 +16,13 @@ class PolicyHistory(StateFeatures):
     holding_return: Series[float] = pa.Field(
         ge=-1,
         nullable=True,
-        description="simple total return from the open of the week's first session to that of the next week's;"
-        " null while that is not known",
+        description="simple total return from the open of the week's first session to that of the next week's, a name"
+        " that does not trade there being worth its newest close; null while that is not known",
+    )
+    close_return: Series[float] = pa.Field(
+        ge=-1, nullable=True, description="the same until the last close before the next Monday's decision"
+    )
+    tradable: Series[bool] = pa.Field(
+        description="it traded in the week's first session; where it did not, nobody could buy or sell it then"
     )
     hrp_weight: Series[float] = pa.Field(ge=0, le=1, nullable=True, description="what `hrp` would hold; null: not run")

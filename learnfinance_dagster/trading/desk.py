@@ -144,7 +144,8 @@ class Desk:
         for monday in sorted(mondays, reverse=True):
             attempt = self.ledger.latest_attempt(self.account, run_of(monday))
             sent = [r.order.client_order_id for r in attempt.orders if r.broker_order_id] if attempt else []
-            unknown = next((identity for identity in sent if self.broker.find(identity) is None), "")
+            known = {record.order.client_order_id for record in self.broker.orders_since(monday)} if sent else set()
+            unknown = next((each for each in sent if each not in known and self.broker.find(each) is None), "")
             if unknown:
                 msg = f"the broker of {self.account} does not know {unknown}, which it took: was its account replaced?"
                 raise DataError(msg)

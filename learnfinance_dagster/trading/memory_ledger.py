@@ -107,6 +107,12 @@ class MemoryLedger:
         """The newest attempt of that week, with its orders' status."""
         return self._accounts[account].latest(run_id)
 
+    def plans(self) -> tuple[OrderPlan, ...]:
+        """The plan of every recorded attempt, by week, account and attempt."""
+        books = list(self._accounts.values())
+        found = [attempt.plan for book in books for attempts in book.attempts.values() for attempt in attempts]
+        return tuple(sorted(found, key=lambda plan: (plan.run_id, plan.account, plan.attempt)))
+
     def record_intent(self, portfolio: Portfolio, plan: OrderPlan) -> None:
         """Remember the attempt and all its orders, as intended.
 

@@ -5,6 +5,7 @@ may die at any point, and the next run finds each order either at the broker or 
 """
 
 from learnfinance_dagster.errors import RefusedError, TransientError
+from learnfinance_dagster.ledger_rules import monday_of_run
 from learnfinance_dagster.ports import Attempt, Broker, Ledger
 from learnfinance_dagster.values import (
     Mode,
@@ -99,10 +100,14 @@ def shown(plan: OrderPlan, attempt: Attempt | None) -> Submission:
 def reconcile(broker: Broker, ledger: Ledger, account: str, attempt: Attempt) -> Attempt:
     """Bring the ledger's open orders of an attempt up to what the broker says. Sends nothing.
 
-    An order that the broker does not know stays as it is.
+    An order that the broker does not know stays as it is. All are asked for at once, because vendors count requests.
     """
-    for record in attempt.orders:
-        known = broker.find(record.order.client_order_id) if record.status.is_open else None
+    living = [record for record in attempt.orders if record.status.is_open]
+    week = monday_of_run(attempt.plan.run_id)
+    there = {record.order.client_order_id: record for record in broker.orders_since(week)} if living else {}
+    for record in living:
+        name = record.order.client_order_id
+        known = there.get(name) or (broker.find(name) if record.status is OrderStatus.ACCEPTED else None)
         if known is not None and known.status is not record.status:
             ledger.record_order(account, known)
     return ledger.latest_attempt(account, attempt.plan.run_id) or attempt

@@ -20,7 +20,16 @@ from learnfinance_dagster.ports import BrokerAccount, BrokerClock
 from learnfinance_dagster.values import Fill, Order, OrderRecord, Week
 from resources.brokers import alpaca_lists
 from resources.brokers.alpaca_errors import Declined
-from resources.brokers.alpaca_orders import AlpacaOrder, Execution, cash_of, order_of, plain, positions_of, wire
+from resources.brokers.alpaca_orders import (
+    AlpacaOrder,
+    Execution,
+    cash_of,
+    order_of,
+    owns_something,
+    plain,
+    positions_of,
+    wire,
+)
 
 if TYPE_CHECKING:
     from resources.brokers.alpaca_client import AlpacaSession, PatientTradingClient
@@ -77,15 +86,18 @@ class AlpacaBroker:
         """As it is now: Alpaca does not tell how an account was at `known_at`.
 
         Raises:
-            TransientError: it trades while it is read, so that cash and positions may not belong together.
+            TransientError: it trades while it is read, so that cash, positions and orders do not belong together.
         """
         del known_at
         for _ in range(READS):
             waiting = self._open_orders()
-            cash, positions = cash_of(self._ask("/account", {})), positions_of(self._ask("/positions", {}))
+            account, positions = self._ask("/account", {}), positions_of(self._ask("/positions", {}))
+            if owns_something(account) and not positions:
+                continue
             if not waiting or waiting == self._open_orders():
-                return BrokerAccount(cash, positions, tuple(order.record.order.client_order_id for order in waiting))
-        msg = "the account trades while it is read"
+                identities = tuple(order.record.order.client_order_id for order in waiting)
+                return BrokerAccount(cash_of(account), positions, identities)
+        msg = "Alpaca's answers about the account do not belong together: it trades while it is read"
         raise TransientError(msg)
 
     def _open_orders(self) -> tuple[AlpacaOrder, ...]:
@@ -109,8 +121,9 @@ class AlpacaBroker:
 
     def orders_since(self, day: date) -> tuple[OrderRecord, ...]:
         """Every order that was sent on that New York day or later, oldest first."""
-        before = datetime.combine(day, day_time.min, NEW_YORK) - timedelta(microseconds=1)
-        return tuple(order.record for order in alpaca_lists.orders(self._ask, "all", before))
+        midnight = datetime.combine(day, day_time.min, NEW_YORK)
+        found = alpaca_lists.orders(self._ask, "all", midnight - timedelta(microseconds=1))
+        return tuple(order.record for order in found if order.moment >= midnight)
 
     def submit(self, order: Order, week: Week) -> OrderRecord:
         """Send a day limit order, once; an order with that id that is there already is returned.

@@ -56,7 +56,7 @@ class PatientTradingClient(TradingClient):
         # Its own session has no time-out, and it sends POST again on 504 and 429. Both are the session's business,
         # which repeats questions and never orders.
         self._session = session
-        self._retry = 0
+        self._retry = self._retry_wait = 0
 
     def ask(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """The answer to a question, as it came.

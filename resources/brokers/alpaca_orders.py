@@ -128,6 +128,11 @@ def cash_of(raw: Any) -> Decimal:
     return cash
 
 
+def owns_something(raw: Any) -> bool:
+    """Whether an account's own sum says that it holds shares: an empty list of positions would then be wrong."""
+    return _number(raw, "long_market_value") != 0
+
+
 def positions_of(raw: Any) -> dict[str, Decimal]:
     """Shares by symbol.
 

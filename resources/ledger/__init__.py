@@ -1,6 +1,6 @@
-"""The ledger port on a SQL database: SQLite beside the artifacts, or Postgres by URL. The trial register is in it."""
+"""Ledger, trial register and forward record in one SQL database: SQLite beside the artifacts, or Postgres by URL."""
 
-from learnfinance_dagster.ports import Ledger, TrialRegister
+from learnfinance_dagster.ports import ForwardRecords, Ledger, TrialRegister
 
 
 def open_ledger(url: str) -> Ledger:
@@ -23,3 +23,10 @@ def open_trials(url: str) -> TrialRegister:
     from resources.ledger.trials import SqlTrialRegister
 
     return SqlTrialRegister(url)
+
+
+def open_records(url: str) -> ForwardRecords:
+    """The forward record in the ledger at that URL; see `open_ledger`."""
+    from resources.ledger.forward_records import SqlForwardRecords
+
+    return SqlForwardRecords(url)

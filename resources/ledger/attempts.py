@@ -30,6 +30,14 @@ def numbered(connection: Connection, account: str, run_id: str, number: int) -> 
     return _attempt(connection, row) if row else None
 
 
+def plans(connection: Connection) -> tuple[OrderPlan, ...]:
+    """The plan of every attempt."""
+    found = connection.scalars(
+        select(attempts.c.plan).order_by(attempts.c.monday, attempts.c.account, attempts.c.attempt)
+    )
+    return tuple(from_json(OrderPlan, text) for text in found)
+
+
 def order_ids(connection: Connection, account: str, run_id: str) -> set[str]:
     """Client order ids of every attempt of a week."""
     wanted = (orders.c.account == account, orders.c.run_id == run_id)

@@ -10,7 +10,7 @@ from resources.ledger.claims import claims_of
 from resources.ledger.database import WRITES
 from resources.ledger.failures import translated
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `migrations/versions`."""
 
 _alembic = Lock()  # its environment is a global of the process

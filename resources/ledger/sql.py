@@ -60,6 +60,11 @@ class SqlLedger:
         with reading(self.engine, "latest attempt") as connection:
             return attempts.latest(connection, account, run_id)
 
+    def plans(self) -> tuple[OrderPlan, ...]:
+        """The plan of every recorded attempt, by week, account and attempt."""
+        with reading(self.engine, "plans") as connection:
+            return attempts.plans(connection)
+
     def record_intent(self, portfolio: Portfolio, plan: OrderPlan) -> None:
         """Write the attempt and all its orders, as intended, in one transaction.
 

@@ -1,7 +1,8 @@
 """The tables of the ledger. Keys begin with the account: an order id is unique only within a broker account.
 
 `attempts` keeps portfolio and plan as documents, so that they can be shown again exactly; `orders` repeats of the plan
-what a person would look for with SQL, and holds what changes: where each order stands. `trials` is only ever added to.
+what a person would look for with SQL, and holds what changes: where each order stands. `trials` and
+`forward_records` are only ever added to.
 """
 
 from decimal import Decimal
@@ -159,4 +160,19 @@ trials = Table(
     _text("reason"),
     PrimaryKeyConstraint("id", name="pk_trials"),
     UniqueConstraint("model", "version", name="uq_trials_version"),
+)
+
+forward_records = Table(  # all of it text: what somebody made of a row must still be readable, to be named
+    "forward_records",
+    metadata,
+    _number("number"),
+    _text("week"),
+    _number("sequence"),
+    _text("recorded_at"),
+    _text("previous"),
+    _text("sha256"),
+    _text("document"),
+    PrimaryKeyConstraint("number", name="pk_forward_records"),
+    UniqueConstraint("week", "sequence", name="uq_forward_records_week"),
+    UniqueConstraint("previous", name="uq_forward_records_previous"),  # a chain does not fork
 )

@@ -6,6 +6,7 @@ One private repository a model, one branch a version or snapshot, and on `main` 
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from learnfinance_dagster.errors import ConfigurationError, DataError, TransientError
@@ -102,6 +103,10 @@ class HubModelStore:
             TransientError: nothing was set here, and the Hub cannot be asked.
         """
         return self.local.current(model) or self.remote_current(model)
+
+    def deciding(self, model: str) -> AbstractContextManager[None]:
+        """The right to decide which version is in use here. Another machine that shares the Hub is not held up."""
+        return self.local.deciding(model)
 
     def set_current(self, model: str, version: str) -> None:
         """Put a version in use here, then on `main`, its files and the pointer in one commit.

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 
@@ -113,6 +114,18 @@ class LocalModelStore:
         except (DataError, UnicodeDecodeError) as error:
             msg = f"{pointer}: {error}"
             raise DataError(msg) from error
+
+    @contextmanager
+    def deciding(self, model: str) -> Iterator[None]:
+        """The right to decide which version is in use; the others wait. A decision takes seconds: all models share it.
+
+        Raises:
+            DataError: the name is not safe.
+        """
+        self._parent(model)
+        self.root.mkdir(parents=True, exist_ok=True)
+        with locked(self.root):
+            yield
 
     def set_current(self, model: str, version: str) -> None:
         """Put a version in use, at once and for every reader.

@@ -1,5 +1,6 @@
 """No version without a trial: whoever counts what was tried must be able to trust the count."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from learnfinance_dagster.errors import RefusedError
@@ -43,6 +44,10 @@ class RegisteredModels:
     def current(self, model: str) -> str | None:
         """The version in use; None before the first promotion."""
         return self.store.current(model)
+
+    def deciding(self, model: str) -> AbstractContextManager[None]:
+        """The right to decide which version is in use; see the store behind this one."""
+        return self.store.deciding(model)
 
     def set_current(self, model: str, version: str) -> None:
         """Put a version in use; see the store behind this one."""

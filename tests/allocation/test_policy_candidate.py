@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from policy_trainings import PPO, SAC, SETTINGS, TINY, Dying, House, Killed, reader, rows_of, version_files
+from policy_trainings import PPO, SAC, SETTINGS, TINY, Dying, House, Killed, reader, rows_of, untrained, version_files
 from policy_world import COSTS, RULES, made_up, played, state_at, thinned
 from safetensors.torch import load
 
@@ -123,6 +123,28 @@ def test_the_first_version_that_is_worse_than_a_baseline_is_kept_and_not_put_in_
     assert house.inner.has("ppo_lstm", card.version)
 
 
+def test_the_first_version_that_learned_nothing_is_not_put_in_use_although_no_baseline_is_better(house, monkeypatch):
+    """It has nobody to beat, so it must at least beat itself before the training."""
+
+    def idle(order):
+        return Trained(untrained(order.algorithm, seed=1, gain=1.0), (), 1.0)
+
+    monkeypatch.setattr(module, "train", idle)
+    nothing_to_learn = rows_of(made_up(80, 6, 14, signal=0.0), week_from_key(MONDAY).monday)
+    card = house.make(rows=nothing_to_learn).card
+    assert not card.promoted
+    assert "learned did not pass (in the weeks that it learned from its annual Sharpe ratio" in card.decision.reason
+    assert "worse beyond chance than" not in card.decision.reason.replace("not worse beyond chance than", "")
+    not_asked = SETTINGS.model_copy(update={"first_significance": 1})
+    house.certify(PPO, not_asked)
+    assert house.make(rows=nothing_to_learn, settings=not_asked).card.promoted
+
+
+def test_a_version_that_has_somebody_to_beat_is_not_asked_whether_it_learned(house):
+    house.make(EARLIER, gives=POOR)
+    assert "learned" not in house.make(gives=POOR).card.decision.reason.replace("learned from", "")
+
+
 def test_what_it_held_and_earned_in_the_judged_weeks_is_told(house):
     made = house.make()
     mondays, weights, names = made.held()
@@ -177,6 +199,7 @@ def test_a_fine_tune_that_was_put_in_use_is_a_cached_result_too(house):
 
 def test_what_was_decided_then_is_shown_again_on_the_weeks_of_then(house):
     """Meanwhile another version is in use, which has seen other weeks."""
+    house.certify(PPO, seed=8)
     house.make(EARLIER, gives=POOR)
     then = house.make(gives=1.0)
     assert house.make(gives=GOOD, seed=8, full=True).card.promoted
@@ -324,6 +347,8 @@ def test_full_begins_anew_whatever_is_in_use(house):
 
 def test_another_try_for_the_same_monday_begins_at_the_same_place_and_must_beat_the_first(house):
     """With another seed nobody should win by mere repetition."""
+    house.certify(PPO, seed=8)
+    house.certify(PPO, seed=9)
     before = house.make(EARLIER, gives=POOR).card
     first = house.make(gives=1.0).card
     assert first.promoted
@@ -334,6 +359,64 @@ def test_another_try_for_the_same_monday_begins_at_the_same_place_and_must_beat_
     assert (third.start, third.decision.current) == (before.version, first.version)
     assert third.promoted
     assert house.in_use() == third.version
+
+
+def while_it_trains(house, monkeypatch, happens):
+    """Something else happens while the next training trains."""
+
+    def train(order):
+        monkeypatch.setattr(module, "train", house.train)
+        happens()
+        house.gives = GOOD
+        return house.train(order)
+
+    monkeypatch.setattr(module, "train", train)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["fine-tune", "full"])
+def test_of_two_trainings_for_one_monday_at_once_the_later_is_judged_beside_the_earlier(house, monkeypatch, full):
+    house.certify(PPO, seed=8)
+    first = house.make(EARLIER, gives=POOR).card
+    rivals = []
+    while_it_trains(house, monkeypatch, lambda: rivals.append(house.make(seed=8, gives=GOOD, full=full).card))
+    card = house.make(full=full).card
+    (rival,) = rivals
+    assert (rival.promoted, rival.decision.current) == (True, first.version)
+    assert (card.promoted, card.decision.current) == (False, rival.version), "both earn the same"
+    assert house.in_use() == rival.version
+
+
+def test_the_same_training_in_two_processes_is_one_version_and_one_trial(house, monkeypatch):
+    while_it_trains(house, monkeypatch, house.make)
+    made = house.make()
+    assert (made.is_cached, house.in_use()) == (True, made.card.version)
+    assert len(house.register.trials()) == 1
+
+
+def test_a_version_put_in_use_meanwhile_from_which_it_would_have_begun_refuses_it(house, monkeypatch):
+    house.make(EARLIER, gives=POOR, full=True)
+    house.inner.forget_current("ppo_lstm")
+    earlier = house.inner.versions("ppo_lstm")[0]
+    while_it_trains(house, monkeypatch, lambda: house.inner.set_current("ppo_lstm", earlier))
+    with pytest.raises(RefusedError, match=rf"{earlier} was put in use instead of none, .*: launch it again"):
+        house.make()
+    assert house.inner.versions("ppo_lstm") == (earlier,)
+    assert len(house.register.trials()) == 1
+    assert house.make().card.start == earlier
+
+
+def test_a_version_killed_before_it_was_in_use_does_not_push_out_what_came_meanwhile(house):
+    house.certify(PPO, seed=8)
+    house.make(EARLIER, gives=POOR)
+    house.seams["store"] = lambda inner: Dying(inner, "set_current", before=True)
+    with pytest.raises(Killed):
+        house.make(gives=1.0)
+    house.seams.clear()
+    rival = house.make(seed=8, gives=GOOD).card
+    assert house.in_use() == rival.version
+    with pytest.raises(RefusedError, match=f"meanwhile {rival.version} is: .* models use ppo_lstm v2025-12-28"):
+        house.make(gives=1.0)
+    assert house.in_use() == rival.version
 
 
 def test_what_began_elsewhere_is_judged_on_no_week_that_the_version_in_use_has_seen(house):
@@ -386,8 +469,9 @@ def test_a_certificate_that_failed_vouches_for_nobody(bare):
     assert "certificate did not pass (it failed: learns what is there: 0.0 ± 1.0 bp a week" in card.decision.reason
 
 
-def test_a_certificate_of_another_configuration_vouches_for_nobody(bare):
+def test_a_certificate_of_another_configuration_or_seed_vouches_for_nobody(bare):
     bare.certify(PPO, SETTINGS.model_copy(update={"profile": "full"}))
+    bare.certify(PPO, seed=8)
     bare.certify(SAC)
     assert "nobody tried PPO" in bare.make().card.decision.reason
 

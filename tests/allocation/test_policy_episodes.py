@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_world import COSTS, RULES, in_other_slots, made_up, plain_portfolio, played, shuffled_slots, thinned
+from policy_world import (
+    COSTS,
+    RULES,
+    halting,
+    in_other_slots,
+    made_up,
+    plain_portfolio,
+    played,
+    shuffled_slots,
+    thinned,
+)
 
 from learnfinance_dagster.allocation.rl.action import LOGIT
-from learnfinance_dagster.allocation.rl.episodes import Episodes, Noise, hold
+from learnfinance_dagster.allocation.rl.episodes import Episodes, Noise, hold, tradable
 from learnfinance_dagster.allocation.rl.history import NOBODY
 from learnfinance_dagster.allocation.rl.observation import CHANNELS, READ, Observer
 from learnfinance_dagster.allocation.rl.path import equal_weight_path, weights_path
@@ -18,6 +28,7 @@ PASTS = {
     "names come and go": made_up(160, 12, 24),
     "weeks with empty slots": thinned(made_up(160, 12, 24, seed=1)),
     "the same names in other ranks": made_up(160, 12, 12, seed=2),
+    "names that do not trade": halting(thinned(made_up(160, 12, 24, seed=4))),
     "empty slots between names": in_other_slots(
         thinned(made_up(160, 12, 24, seed=3)), shuffled_slots(made_up(160, 12, 24, seed=3))
     ),
@@ -35,8 +46,8 @@ def whole(world, batch=1):
     return Episodes(world, batch, np.random.default_rng(0), weeks=len(world.history))
 
 
-def one_name(names, returns):
-    """A past of one slot: who stands there each week, and what the week brought."""
+def one_name(names, returns, closes=0.0, halted=False):  # noqa: FBT002 - one value for all weeks, or one each
+    """A past of one slot: who stands there each week, and what the week brought, at the last close and at the end."""
     count = len(names)
     history = made_up(count, 1, 1)
     return replace(
@@ -44,6 +55,8 @@ def one_name(names, returns):
         symbols=("AAA", "BBB"),
         name=np.array([{"AAA": 0, "BBB": 1, "": NOBODY}[each] for each in names])[:, None],
         returns=np.array(returns, dtype=float)[:, None],
+        closes=np.broadcast_to(np.array(closes, dtype=float), count)[:, None],
+        halted=np.broadcast_to(np.array(halted), count)[:, None],
     )
 
 
@@ -76,7 +89,9 @@ def test_the_batch_is_what_a_plain_loop_over_weeks_and_names_gives(history):
         seen |= {"dust"} if (targets == 0).any() else set()
         seen |= {"cap"} if (targets == RULES.max_weight).any() else set()
         seen |= {"floor"} if np.isclose(targets.sum(axis=1), 1 - RULES.min_cash).any() else set()
-    assert seen == {"dust", "cap", "floor"}
+        seen |= {"halt"} if any(each.kept for each in plain) else set()
+    assert seen - {"halt"} == {"dust", "cap", "floor"}
+    assert ("halt" in seen) == history.halted.any()
 
 
 @EVERY_PAST
@@ -111,12 +126,40 @@ def test_weights_drift_with_prices_and_only_the_rest_is_traded():
 
 
 @pytest.mark.parametrize("jump", [0.5, -0.3])
-def test_a_decision_does_not_see_the_prices_of_the_open_at_which_it_will_trade(jump):
-    """A holding week ends at the next open: drifted weights would tell the gap since the last close."""
-    world = played(one_name(["AAA"] * 4, [jump, 0.0, 0.0, 0.0]))
+def test_a_decision_sees_the_last_close_and_not_the_open_at_which_it_will_trade(jump):
+    """A holding week ends at the next open: weights at its prices would tell the gap since the last close."""
+    world = played(one_name(["AAA"] * 4, [jump, 0.0, 0.0, 0.0], closes=[0.25, 0.0, 0.0, 0.0]))
     episodes = whole(world)
     seen = episodes.step(BUY).observation
-    assert seen[0, -3:-1] == pytest.approx([0.2, 0.8], abs=1e-7)
+    grown = 0.2 * 1.25 / 1.05
+    assert seen[0, -3:-1] == pytest.approx([grown, 1 - grown], abs=1e-7)
+
+
+def test_a_name_that_does_not_trade_is_neither_bought_nor_sold_and_moves_what_holds_it():
+    world = played(one_name(["AAA"] * 5, [0.5, 0.2, -0.5, 0.1, 0.0], halted=[False, True, True, False, True]))
+    episodes = whole(world)
+    episodes.step(BUY)
+    held = 0.2 * 1.5 / 1.1
+    assert episodes.weights[0, 0] == pytest.approx(held, abs=1e-15)
+    episodes.step(SELL)
+    assert episodes.held.turnover[0] == 0
+    assert episodes.held.log_return[0] == pytest.approx(np.log(1 + 0.2 * held), abs=1e-15)
+    held = held * 1.2 / (1 + 0.2 * held)
+    episodes.step(BUY)
+    assert episodes.held.log_return[0] == pytest.approx(np.log(1 - 0.5 * held), abs=1e-15)
+    held = held * 0.5 / (1 - 0.5 * held)
+    episodes.step(SELL)
+    assert episodes.held.turnover[0] == pytest.approx(held / 2, abs=1e-15), "it trades again"
+
+
+def test_money_that_a_halt_keeps_is_not_spent_twice():
+    """Four names are bought for what two others were to bring, which do not trade."""
+    halted = np.array([[True, True, False, False, False, False]])
+    held = np.array([[0.45, 0.45, 0.0, 0.0, 0.0, 0.1]])
+    target = np.array([[0.0, 0.0, 0.2, 0.2, 0.2, 0.2]])
+    found = tradable(target, held, halted)
+    np.testing.assert_allclose(found, [[0.45, 0.45, 0.025, 0.025, 0.025, 0.025]])
+    assert tradable(target, np.zeros((1, 6)), halted).tolist() == target.tolist()
 
 
 def test_turnover_is_half_of_the_traded_value_and_costs_both_sides():
@@ -184,6 +227,8 @@ def poisoned(history, now):
         features=np.where(later[:, None, None], 1e6, history.features),
         forecast=np.where(later[:, None], 1e6, history.forecast),
         returns=np.where((np.arange(len(history)) >= now)[:, None], 0.77, history.returns),
+        closes=np.where((np.arange(len(history)) >= now)[:, None], 0.66, history.closes),
+        halted=history.halted | (np.arange(len(history)) >= now)[:, None],
         hrp=np.where(later[:, None], 0.0, history.hrp),
     )
 
@@ -272,9 +317,48 @@ def test_the_last_state_of_an_episode_is_the_next_monday_and_not_zeros():
     assert found.observation.tobytes() != found.last.tobytes()
 
 
-def test_a_history_of_one_week_cannot_be_played():
-    with pytest.raises(DataError, match="fewer than two weeks"):
-        Episodes(played(made_up(1)), 1, np.random.default_rng(0))
+def with_gaps(*kept):
+    """A past of 40 weeks, of which only some are known."""
+    return made_up(40)[np.concatenate([np.arange(*each) for each in kept])]
+
+
+def test_a_history_without_two_weeks_in_a_row_cannot_be_played():
+    for history in (made_up(1), with_gaps((0, 1), (2, 3), (4, 5))):
+        with pytest.raises(DataError, match="without two weeks in a row"):
+            Episodes(played(history), 1, np.random.default_rng(0))
+
+
+def test_no_episode_runs_across_a_gap_and_one_that_comes_to_it_is_truncated():
+    """Weeks that are not stored lie between: what prices did there belongs to no step."""
+    history = with_gaps((0, 9), (10, 11), (13, 40))
+    world = played(history)
+    episodes = Episodes(world, 300, np.random.default_rng(0), weeks=12)
+    lengths = dict.fromkeys(range(300), 0)
+    seen = set()
+    for _ in range(60):
+        before = episodes.week.copy()
+        found = episodes.step(asked(1, 300, world.slots)[0])
+        for n, over in enumerate(found.over.tolist()):
+            lengths[n] += 1
+            width = world.static.shape[2]
+            reached = before[n] + 1
+            assert history.mondays[reached] - history.mondays[before[n]] == np.timedelta64(7, "D")
+            assert found.last[n, :width].tobytes() == world.static[0, reached].tobytes()
+            if over:
+                seen.add((int(reached), lengths[n]))
+                lengths[n] = 0
+    assert {reached for reached, _ in seen} == {8, *range(22, 37)}, "before the gap, or a whole episode later"
+    assert {length for reached, length in seen if reached == 8} == {8}
+    assert {length for reached, length in seen if reached > 8} == {12}
+
+
+def test_nothing_is_carried_across_a_gap_when_weights_are_walked():
+    world = played(one_name(["AAA"] * 4, [0.5, 0.1, 0.2, 0.1]))
+    history = replace(world.history, mondays=world.history.mondays + np.array([0, 0, 7, 7]).astype("timedelta64[D]"))
+    path = weights_path(played(history), np.full((4, 1), 0.2))
+    first, second = (weights_path(played(history[part]), np.full((2, 1), 0.2)) for part in (slice(2), slice(2, 4)))
+    np.testing.assert_array_equal(path.log_returns, np.concatenate([first.log_returns, second.log_returns]))
+    assert path.turnover[2] == pytest.approx(0.1), "bought from cash"
 
 
 def test_noise_is_on_what_is_read_of_names_and_on_nothing_else():

@@ -20,6 +20,7 @@ def rows(weeks):
         for rank, (symbol, holding) in enumerate(names, start=1):
             own = 100 * week + ord(symbol[0])
             row = {"monday": FIRST + timedelta(weeks=week), "symbol": symbol, "rank": rank, "holding_return": holding}
+            row |= {"close_return": None if holding is None else holding / 2, "tradable": holding is not None}
             row |= {feature: own + n / 10 for n, feature in enumerate(FEATURES)}
             found.append(row | {"lstm_forecast": own / 1e4, "patchtst_forecast": -own / 1e4, "hrp_weight": 0.1})
     return pd.DataFrame(found)
@@ -33,6 +34,7 @@ def test_slots_are_by_rank_and_names_are_followed_by_their_number():
     assert history.symbols == ("AAA", "BBB", "CCC")
     assert history.name.tolist() == [[1, 0, NOBODY], [0, 2, 1]]
     assert history.returns.tolist() == [[0.1, 0.2, 0.0], [0.3, -0.1, 0.0]]
+    assert not history.halted.any()
     assert history.mask.tolist() == [[True, True, False], [True, True, True]]
     assert [monday_at(history, week) for week in range(2)] == [FIRST, FIRST + timedelta(weeks=1)]
 
@@ -67,9 +69,11 @@ def test_a_week_whose_returns_are_not_known_yet_is_left_out():
         history_of(table[table["monday"] == FIRST + timedelta(weeks=2)], "lstm")
 
 
-def test_a_single_name_without_a_return_is_unchanged():
-    table = rows({0: [("AAA", None), ("BBB", 0.1)]})
-    assert history_of(table, "lstm").returns.tolist() == [[0.0, 0.1]]
+def test_a_single_name_without_a_return_is_unchanged_and_cannot_be_bought():
+    history = history_of(rows({0: [("AAA", None), ("BBB", 0.1)]}), "lstm")
+    assert history.returns.tolist() == [[0.0, 0.1]]
+    assert history.closes.tolist() == [[0.0, 0.05]]
+    assert history.halted.tolist() == [[True, False]]
 
 
 def test_the_best_ranks_are_kept_where_there_are_fewer_slots():
@@ -115,7 +119,7 @@ def test_the_order_of_the_rows_does_not_matter(weeks, sizes, seed):
     history = history_of(table, "lstm")
     shuffled = history_of(table.sample(frac=1, random_state=seed), "lstm")
     assert shuffled.symbols == history.symbols
-    for part in ("mondays", "name", "features", "forecast", "returns", "hrp"):
+    for part in ("mondays", "name", "features", "forecast", "returns", "closes", "halted", "hrp"):
         np.testing.assert_array_equal(getattr(shuffled, part), getattr(history, part))
     for week, names in enumerate(weeks):
         assert [history.symbols[name] for name in history.name[week] if name != NOBODY] == list(names[: sizes[week]])

@@ -35,7 +35,7 @@ def served(policy, history):
     world = played(history, policy.observer)
 
     def choose(week, before):
-        weights, outside = before.bought, before.bought_outside
+        weights, outside = before.shown, before.shown_outside
         slots = [slot for slot, name in enumerate(history.name[week]) if name != NOBODY]
         symbols = {slot: history.symbols[history.name[week, slot]] for slot in slots}
         held = {symbols[slot]: weights[0, slot] for slot in slots if weights[0, slot]}

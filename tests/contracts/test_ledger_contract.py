@@ -1,16 +1,11 @@
-"""What every ledger must do, whatever it is written on.
+"""What every ledger must do, whatever it is written on."""
 
-The Postgres cases run where `LEARNFINANCE_TEST_POSTGRES_URL` names a database; each gets a schema of its own.
-"""
-
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from threading import Thread
-from uuid import uuid4
 
 import pytest
 
@@ -34,10 +29,9 @@ from learnfinance_dagster.values import (
 
 MONDAY = date(2025, 12, 29)
 RUN = "paper:2025-12-29"
-POSTGRES = "LEARNFINANCE_TEST_POSTGRES_URL"
 
 
-@pytest.fixture(params=["memory", "sqlite", *(["postgres"] if POSTGRES in os.environ else [])])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def reopen(request, tmp_path) -> Callable[[], Ledger]:
     """Opens the same store again, as another object where the ledger outlives its object."""
     return request.getfixturevalue(f"{request.param}_store")
@@ -62,22 +56,10 @@ def sqlite_store(tmp_path: Path) -> Callable[[], Ledger]:
 
 
 @pytest.fixture
-def postgres_store() -> Iterator[Callable[[], Ledger]]:
-    from sqlalchemy import create_engine, make_url
-    from sqlalchemy.schema import CreateSchema, DropSchema
-
+def postgres_store(postgres_ledger: str) -> Callable[[], Ledger]:
     from resources.ledger import open_ledger
 
-    url = make_url(os.environ[POSTGRES])
-    schema = f"test_{uuid4().hex}"
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(CreateSchema(schema))
-    inside = url.update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(hide_password=False)
-    yield lambda: open_ledger(inside)
-    with engine.begin() as connection:
-        connection.execute(DropSchema(schema, cascade=True))
-    engine.dispose()
+    return lambda: open_ledger(postgres_ledger)
 
 
 def week(monday: date = MONDAY) -> Week:

@@ -146,6 +146,29 @@ def test_a_promoted_version_is_current_until_another_one_is(store):
     assert store.versions("lstm") == (OLDER, NEWEST)
 
 
+def test_one_decides_at_a_time_and_reads_and_writes_while_it_does(store):
+    order = []
+
+    def decide(name):
+        with store.deciding("lstm"):
+            order.append(f"{name} begins")
+            store.write("lstm", OLDER, FILES)
+            store.set_current("lstm", OLDER)
+            order.append(f"{name} ends")
+
+    with ThreadPoolExecutor() as pool:
+        with store.deciding("lstm"):
+            other = pool.submit(decide, "other")
+            store.write("lstm", NEWEST, FILES)
+            assert store.versions("lstm") == (NEWEST,)
+            order.append("first ends")
+        other.result()
+    assert order == ["first ends", "other begins", "other ends"]
+    with pytest.raises(ZeroDivisionError), store.deciding("lstm"):
+        raise ZeroDivisionError
+    decide("after a failure")
+
+
 def test_only_a_version_that_is_there_is_promoted(store):
     store.write("lstm", OLDER, FILES)
     store.set_current("lstm", OLDER)

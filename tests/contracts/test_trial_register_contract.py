@@ -1,15 +1,10 @@
-"""What every `ports.TrialRegister` must do, whatever it is written on.
+"""What every `ports.TrialRegister` must do, whatever it is written on."""
 
-The Postgres cases run where `LEARNFINANCE_TEST_POSTGRES_URL` names a database; each gets a schema of its own.
-"""
-
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,10 +14,8 @@ from memory_trials import MemoryTrialRegister, a_trial
 from learnfinance_dagster.errors import DataError, RefusedError
 from learnfinance_dagster.ports import Trial, TrialKind, TrialRegister
 
-POSTGRES = "LEARNFINANCE_TEST_POSTGRES_URL"
 
-
-@pytest.fixture(params=["memory", "sqlite", *(["postgres"] if POSTGRES in os.environ else [])])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def reopen(request) -> Callable[[], TrialRegister]:
     """Opens the same register again, as another object where it outlives its object."""
     return request.getfixturevalue(f"{request.param}_register")
@@ -47,22 +40,10 @@ def sqlite_register(tmp_path: Path) -> Callable[[], TrialRegister]:
 
 
 @pytest.fixture
-def postgres_register() -> Iterator[Callable[[], TrialRegister]]:
-    from sqlalchemy import create_engine, make_url
-    from sqlalchemy.schema import CreateSchema, DropSchema
-
+def postgres_register(postgres_ledger: str) -> Callable[[], TrialRegister]:
     from resources.ledger import open_trials
 
-    url = make_url(os.environ[POSTGRES])
-    schema = f"test_{uuid4().hex}"
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(CreateSchema(schema))
-    inside = url.update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(hide_password=False)
-    yield lambda: open_trials(inside)
-    with engine.begin() as connection:
-        connection.execute(DropSchema(schema, cascade=True))
-    engine.dispose()
+    return lambda: open_trials(postgres_ledger)
 
 
 def test_an_empty_register_knows_nothing(register):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from learnfinance_dagster.documents import from_json, to_json
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.evaluation.bootstrap import block_indexes
-from learnfinance_dagster.evaluation.gate import Condition, Contender, GateDecision, GateRule, judge
+from learnfinance_dagster.evaluation.gate import Condition, Contender, GateDecision, GateRule, judge, learned
 from learnfinance_dagster.evaluation.metrics import cagr, sharpe
 from learnfinance_dagster.evaluation.performance import Score
 
@@ -229,6 +229,24 @@ def test_a_second_judgement_is_the_same_and_another_seed_hardly_differs():
     contenders = field(7, better=0.4)
     assert judged(contenders) == judged(contenders)
     assert judged(contenders, seed=2).p_value == pytest.approx(judged(contenders).p_value, abs=0.06)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_a_first_version_that_learned_beats_where_it_began_in_the_weeks_that_it_learned_from(score):
+    candidate, began, plain, _ = field(3, better=2.0)
+    found = learned(candidate, [began, plain], replace(RULE, score=score), seed=1)
+    assert found.passed
+    assert found.told.startswith("in the weeks that it learned from its ")
+    assert "beats v1 by" in found.told
+    assert " and equal_weight by " in found.told
+
+
+def test_who_learned_nothing_passes_for_learned_as_often_as_the_level_says():
+    """The first versions of 400 trainings that changed nothing."""
+    rule = replace(RULE, resamples=200)
+    passed = [learned(one, [began, plain], rule, seed=1).passed for one, began, plain, _ in map(field, range(400))]
+    assert np.mean(passed) <= 0.05
+    assert not learned(field(1)[0], [field(1)[0]], RULE, seed=1).passed, "nothing tells it from itself"
 
 
 def test_a_decision_can_be_stored_and_read_back():

@@ -2,7 +2,8 @@
 
 Pure state; `alpaca_paper.py` puts it on the wire. Bodies of refusals and the fields of orders, positions, accounts and
 executions are those that were recorded (`../shared/data/api/alpaca_paper_recorded`). What nobody recorded is kept as
-simple as possible: margin is cash times a multiplier, prices are what the test says.
+simple as possible: margin is cash times a multiplier, prices are what the test says, and a share that is held counts
+as worth 100 USD.
 """
 
 from collections.abc import Mapping
@@ -224,7 +225,7 @@ class PaperAccount:
     # ---- as it is told ---------------------------------------------------------------------------------------------
 
     def account_json(self) -> dict[str, Any]:
-        cash = plain(self.cash)
+        cash, held = plain(self.cash), plain(sum(self.positions.values(), ZERO) * 100)
         power = plain(self.cash * self.multiplier)
         return {
             "account_blocked": False,
@@ -235,6 +236,7 @@ class PaperAccount:
             "currency": "USD",
             "equity": cash,
             "id": str(UUID(int=1)),
+            "long_market_value": held,
             "multiplier": str(self.multiplier),
             "shorting_enabled": True,
             "status": "ACTIVE",

@@ -1,5 +1,7 @@
 """Two Mondays of an account on disk, opened afresh each time: the second one sells, trims and buys.
 
+The ledger is a file beside the account, or where `ledger.txt` says.
+
 As a process: `python crash_scene.py FOLDER MOMENT` trades the second Monday and ends without goodbye at that moment.
 """
 
@@ -29,7 +31,13 @@ BARS = walk(["AAA", "BBB", "CCC", "DDD", "EEE"], date(2025, 1, 2), date(2025, 3,
 def open_desk(folder: Path) -> Desk:
     """The account's desk, everything read from the folder again."""
     store = FileAccountStore(folder / "account.json", CASH)
-    return desk_on(BARS, store, open_ledger(f"sqlite:///{folder}/ledger.sqlite"))
+    return desk_on(BARS, store, open_ledger(ledger_url(folder)))
+
+
+def ledger_url(folder: Path) -> str:
+    """Where the folder's ledger is."""
+    elsewhere = folder / "ledger.txt"
+    return elsewhere.read_text() if elsewhere.exists() else f"sqlite:///{folder}/ledger.sqlite"
 
 
 def play(folder: Path, week, fuse: Fuse | None = None):

@@ -1,5 +1,8 @@
 """A model store and checkpoints in memory. They pass the contract tests, and forget everything at the end."""
 
+from contextlib import AbstractContextManager
+from threading import Lock
+
 from learnfinance_dagster.ports import ModelFiles
 from resources.models.rules import checked_files, checked_name, checksums, no_such_version, refuse_other, verify
 
@@ -10,6 +13,7 @@ class MemoryModelStore:
     def __init__(self) -> None:
         self._stored: dict[tuple[str, str], tuple[dict[str, bytes], dict[str, str]]] = {}
         self._current: dict[str, str] = {}
+        self._deciding: dict[str, Lock] = {}
 
     def versions(self, model: str) -> tuple[str, ...]:
         checked_name(model, "model")
@@ -39,10 +43,17 @@ class MemoryModelStore:
     def current(self, model: str) -> str | None:
         return self._current.get(checked_name(model, "model"))
 
+    def deciding(self, model: str) -> AbstractContextManager[object]:
+        return self._deciding.setdefault(checked_name(model, "model"), Lock())
+
     def set_current(self, model: str, version: str) -> None:
         if not self.has(model, version):
             raise no_such_version(model, version, self.versions(model))
         self._current[model] = version
+
+    def forget_current(self, model: str) -> None:
+        """As if nothing had ever been put in use."""
+        self._current.pop(model, None)
 
     def damage(self, model: str, version: str, name: str) -> None:
         """The last byte of a stored file is lost."""

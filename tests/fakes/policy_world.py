@@ -17,7 +17,7 @@ from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.parameters import AllocationParameters
 
 RULES, COSTS = AllocationParameters(), CostModel()
-IN_SLOTS = ("name", "features", "forecast", "returns", "hrp")
+IN_SLOTS = ("name", "features", "forecast", "returns", "closes", "halted", "hrp")
 PLAIN = Path(__file__).resolve().parents[2] / "benchmarks" / "rl_parts" / "plain_portfolio.py"
 
 
@@ -40,8 +40,16 @@ def thinned(history: PolicyHistory, seed=0) -> PolicyHistory:
         features=np.where(gone[..., None], np.nan, history.features),
         forecast=np.where(gone, np.nan, history.forecast),
         returns=np.where(gone, 0.0, history.returns),
+        closes=np.where(gone, 0.0, history.closes),
+        halted=history.halted & ~gone,
         hrp=np.where(gone, np.nan, history.hrp),
     )
+
+
+def halting(history: PolicyHistory, seed=0) -> PolicyHistory:
+    """The same past, where one name in eight does not trade at the open."""
+    rng = np.random.default_rng(seed)
+    return replace(history, halted=history.mask & (rng.random(history.name.shape) < 1 / 8))
 
 
 def in_other_slots(history: PolicyHistory, order: np.ndarray) -> PolicyHistory:

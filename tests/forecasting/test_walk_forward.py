@@ -9,7 +9,7 @@ from learnfinance_dagster.calendar import mondays_between, week_from_key, week_o
 from learnfinance_dagster.errors import ConfigurationError, DataError, LookAheadError
 from learnfinance_dagster.forecasting.forecasts import forecast_rows
 from learnfinance_dagster.forecasting.panel import CLOSE, panel_of
-from learnfinance_dagster.forecasting.walk_forward import MOMENTUM, plan, walk_forward_rows
+from learnfinance_dagster.forecasting.walk_forward import MOMENTUM, outdated, plan, walk_forward_rows
 from learnfinance_dagster.schemas.forecasts import WalkForward
 
 FIRST = date(2016, 12, 31)
@@ -101,6 +101,24 @@ def test_a_missing_snapshot_is_an_error_with_the_command_that_makes_it():
 def test_nothing_that_is_not_needed_has_to_be_there():
     assert sources(weeks_of("2016-03-07"), available=[]) == {"2016-03-07": MOMENTUM}
     assert plan([], FIRST, [], "error", "lstm") == {}
+
+
+@pytest.mark.parametrize(
+    ("monday", "source", "missing", "is_outdated"),
+    [
+        ("2019-03-04", MOMENTUM, "error", True),
+        ("2019-03-04", "snapshot-2017-12-31", "error", True),
+        ("2019-03-04", "snapshot-2018-12-31", "error", False),
+        ("2020-03-02", MOMENTUM, "momentum", False),  # its own is still missing
+        ("2020-03-02", "snapshot-2017-12-31", "closest", True),
+        ("2020-03-02", "snapshot-2019-12-31", "closest", False),  # it is no longer there, and nothing is better
+        ("2016-03-07", MOMENTUM, "closest", False),
+    ],
+)
+def test_a_week_is_outdated_when_what_was_wanted_for_it_is_there_now(monday, source, missing, is_outdated):
+    (week,) = weeks_of(monday)
+    there = ["snapshot-2014-12-31", "snapshot-2017-12-31", "snapshot-2018-12-31"]
+    assert outdated({week: source}, FIRST, there, missing) == ([week] if is_outdated else [])
 
 
 def test_momentum_stands_in_where_the_settings_say_so():

@@ -50,9 +50,18 @@ def test_with_nothing_configured_all_is_well_and_nothing_is_made(told, tmp_path)
     status, rows, out = told()
     assert status == 0
     assert "NO" not in out
-    assert {"market", "news", "filings", "sentiment", "broker", "mail", "models", "ledger", "Dagster storage"} < set(
-        rows
-    )
+    assert {
+        "market",
+        "news",
+        "filings",
+        "sentiment",
+        "broker",
+        "language model",
+        "mail",
+        "models",
+        "ledger",
+        "Dagster storage",
+    } < set(rows)
     assert not (tmp_path / "data").exists()
 
 
@@ -61,6 +70,9 @@ def test_every_word_that_settings_know_has_a_probe():
     for name in ("market", "news", "fundamentals", "sentiment", "models", "broker"):
         for word in env_example._choices(Settings.model_fields[name].annotation):
             assert doctor.probes_of(Settings().model_copy(update={name: word, "alpaca_accounts": {"hrp": "HRP"}}))
+    for word in env_example._choices(type(Settings().language).model_fields["adapter"].annotation):
+        language = Settings().language.model_copy(update={"adapter": word})
+        assert doctor.probes_of(Settings().model_copy(update={"language": language}))
 
 
 def test_mail_is_tried_up_to_the_login_and_nothing_is_sent(told):
@@ -137,9 +149,36 @@ def test_a_database_that_is_not_reached_is_told_without_its_password(told):
         url = f"postgresql+psycopg2://me@{HERE}:{nobody.getsockname()[1]}/ledger"
         status, rows, out = told(LEARNFINANCE_LEDGER_URL=url, PGPASSWORD="pg-canary")
     assert status == 1
-    assert "cannot be opened" in rows["ledger"]
+    assert " NO " in rows["ledger"]
     assert "PGPASSWORD set" in rows["ledger"]
     assert "canary" not in out
+
+
+@pytest.mark.parametrize(("adapter", "path"), [("openai", "/v1/models"), ("ollama", "/api/tags")])
+def test_a_language_model_is_asked_for_its_list_and_writes_nothing(told, adapter, path):
+    with VendorServer() as vendor:
+        vendor.answers(path, Reply({"data": [], "models": []}))
+        address = f"{vendor.url}/v1" if adapter == "openai" else vendor.url
+        variables = {"LEARNFINANCE_LANGUAGE__ADAPTER": adapter, "LEARNFINANCE_LANGUAGE__BASE_URL": address}
+        status, rows, out = told(variables, OPENAI_API_KEY="sk-canary")
+        assert (status, "answers" in rows["language model"]) == (0, True), rows["language model"]
+        vendor.answers(path, lambda seen: Reply({"error": f"what is {seen.headers}?"}, status=401))
+        status, rows, out = told()
+        assert (status, vendor.paths()) == (1, [path, path])
+    assert "canary" not in out
+
+
+def test_dagsters_database_is_looked_at_too(told, tmp_path):
+    home = tmp_path / "deploy"
+    home.mkdir()
+    (home / "dagster.yaml").write_text((REPOSITORY / "deploy" / "dagster.yaml").read_text())
+    status, rows, _ = told(DAGSTER_HOME=str(home))
+    assert status == 1
+    assert "DAGSTER_POSTGRES_URL is not set" in rows["Dagster storage"]
+    with socket.socket() as nobody:
+        nobody.bind((HERE, 0))
+        url = f"postgresql+psycopg2://me@{HERE}:{nobody.getsockname()[1]}/dagster"
+        assert told(DAGSTER_POSTGRES_URL=url)[0] == 1
 
 
 # The file that lists every setting.

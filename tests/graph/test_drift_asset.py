@@ -94,6 +94,8 @@ class Scene:
     instance: dg.DagsterInstance
     models: MemoryModelStore = field(default_factory=MemoryModelStore)
     marks: dict = field(default_factory=dict)
+    costs: dict = field(default_factory=dict)
+    """Account and run → what its fills cost."""
 
     def __post_init__(self):
         self.store = ArtifactStore(self.folder, FRAMES, STORED)
@@ -171,11 +173,12 @@ class Scene:
             names = {"week": week.key, "symbol": NAMES, "price_date": week.last_session}
             self.store.write("screened_universe", week.key, pd.DataFrame({**names, **kept, **rest}))
 
-    def accounts(self, growth, *, version=None, newest=True):
+    def accounts(self, growth, *, version=None, newest=True, costs=None):
         """Marks of nine Mondays by what came between, and the experience of the policy's account.
 
         With `newest` false the mark of the newest Monday was recorded by a later run.
         """
+        self.costs = costs or {}
         for account, weekly in growth.items():
             navs = 100_000 * np.cumprod([1.0, *(1 + each for each in weekly)])
             self.marks[account] = [
@@ -191,7 +194,10 @@ class Scene:
 
     def run(self, week=WEEK, allocators=(*PLAIN, PPO_LSTM)):
         """Materialize the report; model and kind → finding, and the result of the run."""
-        ledger = SimpleNamespace(marks=lambda account, until: [m for m in self.marks[account] if m.monday <= until])
+        ledger = SimpleNamespace(
+            marks=lambda account, until: [m for m in self.marks[account] if m.monday <= until],
+            fills=lambda account, run_id: [SimpleNamespace(cost=self.costs.get((account, run_id), Decimal(0)))],
+        )
         upstream = ["daily_bars", "ppo_lstm_weights", *POLICY_READS]
         result = dg.materialize(
             [
@@ -328,6 +334,18 @@ def test_an_account_that_trails_equal_weight_for_four_weeks_is_to_be_trained(sce
     assert (finding.health, finding.retrain) == (Health.CRITICAL, True)
     assert finding.figures["low"] == scene.ppo.decision.weekly_excess.low
     assert [finding.figures[f"{ago}_weeks_ago"] for ago in (8, 1)] == pytest.approx([0.01, -0.001])
+
+
+def test_what_a_week_cost_is_missing_in_that_week_and_not_in_the_one_before(scene):
+    """Prices stand still; 1 000 of 100 000 USD are paid for the trades that begin the week four weeks ago.
+
+    The mark of that Monday is after costs: counted from mark to mark, the week before would have lost them.
+    """
+    paid = {("ppo_lstm", MONDAYS[-5].run_id): Decimal(1000)}
+    scene.accounts({"equal_weight": [0.0] * 8, "ppo_lstm": [0.0] * 3 + [-0.01] + [0.0] * 4}, costs=paid)
+    figures = scene.run()[0]["ppo_lstm", "skill"].figures
+    found = [figures[f"{ago}_weeks_ago"] for ago in (5, 4, 3)]
+    assert found == pytest.approx([0.0, -0.01, 0.0], abs=1e-12)
 
 
 def test_an_account_that_loses_less_than_equal_weight_is_healthy(scene):

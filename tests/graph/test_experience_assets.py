@@ -317,6 +317,20 @@ def test_the_sensor_has_a_pending_experience_completed_with_its_label(fresh, wee
     assert fresh.read(REWARD, weeks[0]).log_return is not None
 
 
+@pytest.mark.parametrize("damaged", [EXPERIENCE, REWARD])
+def test_the_sensor_asks_for_a_damaged_week_once_a_day_and_for_the_others_as_ever(fresh, weeks, damaged):
+    for week in weeks:
+        fresh.make(week, EXPERIENCE)
+    path = fresh.store.path(damaged, weeks[0])
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{", encoding="utf-8")
+    (request,) = fresh.ask()
+    assert request.run_key == f"{weeks[0]}:{fresh.defs.resources['floor'].clock().date()}"
+    run = fresh.make(weeks[0], REWARD, job=LABEL_JOB)
+    assert not run.success
+    assert f"{damaged} {weeks[0]}: " in told_by(run)
+
+
 def test_a_skipped_week_is_never_asked_for(fresh, weeks, monkeypatch):
     fresh.make(weeks[0], EXPERIENCE)
     ledger = type(fresh.ledger)

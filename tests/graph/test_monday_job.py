@@ -17,6 +17,7 @@ from resources.doors import SqlLedgerDoor
 JOB = build(Settings(allocators=PLAIN)).resolve_job_def("monday")
 ASSETS = sorted(key.path[-1] for key in JOB.asset_layer.selected_asset_keys)
 ACCOUNTS = list(PLAIN)
+WORDED = ("weekly_summary",)
 READING = (
     *("news_coverage", "news_sentiment", "filings", "fundamentals", "halal_screen"),
     *("lstm_forecast", "patchtst_forecast"),
@@ -38,7 +39,7 @@ def ledger_of(house):
 def test_both_mondays_succeed_and_every_check_is_green(traded):
     for went in traded.went:
         assert went.success, went.errors
-        assert len(went.checks) == 5 * len(ACCOUNTS) + len(READING)
+        assert len(went.checks) == 5 * len(ACCOUNTS) + len(READING) + len(WORDED) + 1, "and the forward record"
         assert went.red == {}
 
 

@@ -15,7 +15,7 @@ from assets.policies import history as history_module
 from learnfinance_dagster.allocation.rl.history import history_of
 from learnfinance_dagster.calendar import session_close, week_from_key, week_of
 from learnfinance_dagster.commands.running import QUIET
-from learnfinance_dagster.definitions import build
+from learnfinance_dagster.definitions import build, models_door
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.returns import holding_returns
@@ -217,6 +217,21 @@ def test_a_week_that_lacks_an_enabled_forecaster_is_made_anew(past, build_house)
     assert train_for(both).success
     assert both.files(f"artifacts/{FORECASTS}") == past[0].files(f"artifacts/{FORECASTS}")
     assert rows_for(both)["patchtst_forecast"].notna().all()
+
+
+def test_forecasts_made_as_momentum_are_made_anew_when_their_snapshot_is_there(past, build_house):
+    house = settle(build_house(past[0]))
+    models = models_door(house.settings).open()
+    models.write("lstm", "snapshot-2020-12-31", models.read("lstm", models.current("lstm")))
+    others = {name: content for name, content in house.files("artifacts").items() if FORECASTS not in name}
+    went = train_for(house)
+    assert went.success, went.errors
+    assert went.metadata["policy_history"]["weeks_of_forecasts_made"].value == len(MONDAYS)
+    sources = house.store.read(FORECASTS, MONDAYS).groupby("forecaster")["source"].agg(set).to_dict()
+    assert sources == {"lstm": {"snapshot-2020-12-31"}, "patchtst": {"momentum"}}
+    files = house.files("artifacts")
+    assert {name: files[name] for name in others} == others, "and nothing else is touched"
+    assert train_for(house).metadata["policy_history"]["weeks_of_forecasts_made"].value == 0
 
 
 def test_a_missing_snapshot_is_an_error_with_its_command_and_nothing_is_stored(past, build_house):

@@ -179,9 +179,10 @@ def test_what_the_account_lived_through_is_learned_from(later, six, build_house)
     """Planted: the same Sunday in a house that forgot it. Its version is another one, of the same history."""
     house = build_house(later.house).with_settings(**LEARNING)
     records = Records(house.store, ledger_door(house.settings).open())
-    ((experience, reward),) = lived_before(
+    ((experience, reward),), damaged = lived_before(
         records, "sac_lstm", house.read("policy_history", later.week), week_from_key(later.week)
     )
+    assert damaged == {}
     assert (experience.week, reward.next_state) == (
         six.weeks[0],
         house.read("sac_lstm_experience", six.weeks[1]).state,
@@ -197,6 +198,39 @@ def test_what_the_account_lived_through_is_learned_from(later, six, build_house)
     )
     assert forgot.data_hash != learned.data_hash
     assert forgot.version != learned.version
+
+
+def test_a_picture_that_cannot_be_drawn_hides_no_version_that_was_put_in_use(taught, build_house, monkeypatch):
+    """Planted: no picture can be drawn, and what was told of that Monday before is damaged."""
+
+    def out_of_ink(*_):
+        raise ValueError("out of ink")
+
+    for picture in ("learning_curve", "weights_over_time", "gate_picture"):
+        monkeypatch.setattr(f"learnfinance_dagster.allocation.rl.plots.{picture}", out_of_ink)
+    house = build_house(taught.house).with_settings(**LEARNING)
+    house.store.path("ppo_lstm_policy", taught.week).write_text("{", encoding="utf-8")
+    went = house.run("policies", taught.week, select=["ppo_lstm_policy"])
+    assert (went.errors, went.red) == ({}, {})
+    card = house.read("ppo_lstm_policy", taught.week).card
+    assert card == outcomes(taught.house, taught.week)["ppo_lstm"].card
+    told = went.metadata["ppo_lstm_policy"]
+    assert told["in_use"].value == card.version == store_of(house).current("ppo_lstm")
+    assert told["learning_curve"].value == "not drawn: unexpected ValueError: out of ink"
+    assert "| equal_weight | 12 |" in told["gate"].value
+
+
+@pytest.mark.parametrize("step", ["experience", "reward"])
+def test_a_damaged_week_is_named_on_the_page_and_left_out_and_the_training_goes_on(later, six, build_house, step):
+    house, week = build_house(later.house).with_settings(**LEARNING), six.weeks[0]
+    house.store.path(f"sac_lstm_{step}", week).write_bytes(b'{"allocator": "sac_l\xff')
+    went = house.run("policies", later.week, select=["sac_lstm_policy"])
+    assert went.success, went.errors
+    assert went.red == {}
+    told = went.metadata["sac_lstm_policy"]["weeks_without_a_label"].value
+    assert f"{week}: damaged: sac_lstm_{step} {week}: " in told
+    without, learned = (outcomes(each, later.week)["sac_lstm"].card for each in (house, later.house))
+    assert without.data_hash != learned.data_hash
 
 
 def test_a_policy_that_fails_leaves_the_others_and_is_a_box_in_the_letter(later, build_house):

@@ -13,11 +13,14 @@ from assets.policies.summary import forecaster_training, policy_training, traini
 from learnfinance_dagster.allocation.rl.outcome import PolicyOutcome
 from learnfinance_dagster.calendar import week_of
 from learnfinance_dagster.documents import from_json, to_json
-from learnfinance_dagster.orchestration.handles import Training
+from learnfinance_dagster.orchestration.handles import Training, Writer
 from learnfinance_dagster.orchestration.partitions import TRAINING
+from learnfinance_dagster.parameters import LanguageParameters
 from learnfinance_dagster.ports import Trial, TrialKind
 from learnfinance_dagster.reporting.training import TrainingSummary
+from resources.language.door import LanguageModelDoor
 from resources.outbox import Outbox
+from resources.raw_evidence import RawFolder
 
 WEEK = week_of(cards.MONDAY)
 LATER = date(2026, 1, 5)
@@ -143,7 +146,7 @@ def run(tmp_path):
 
             return policy
 
-        allocators = [SimpleNamespace(name=name, summary=SUMMARIES[name]) for name in outcomes]
+        allocators = [SimpleNamespace(name=name, summary=SUMMARIES[name], policy=None) for name in outcomes]
         register = registered(trial(cards.CURRENT, promoted=True), trial(cards.CANDIDATE, TrialKind.FINE_TUNE))
         return dg.materialize(
             [
@@ -155,6 +158,8 @@ def run(tmp_path):
                 "io_manager": dg.mem_io_manager,
                 "market": Door(SimpleNamespace(info=MARKET)),
                 "outbox": Outbox(tmp_path),
+                "artifacts": SimpleNamespace(has=lambda _asset, _week: False),
+                "writer": Writer(LanguageModelDoor(LanguageParameters()), RawFolder(tmp_path), LanguageParameters()),
                 "training": Training(
                     Door(MemoryModelStore()), Door(register), MemoryCheckpoints(), lambda: {"torch": "2.13"}
                 ),
@@ -192,3 +197,19 @@ def test_the_same_sunday_again_writes_the_same_bytes(run, tmp_path):
     before = files()
     run(ppo_lstm=cards.made(cards.fine_tune()))
     assert files() == before
+
+
+def test_a_sunday_is_told_in_words_too(run, tmp_path):
+    result = run(ppo_lstm=cards.made(cards.fine_tune()), sac_lstm=cards.failed("sac_lstm", "numbers blew up"))
+    words = result.output_for_node("training_summary").words
+    assert [each.key for each in words.paragraphs] == [
+        "overall",
+        "forecaster_lstm",
+        "algorithm_ppo_lstm",
+        "algorithm_sac_lstm",
+        "next",
+    ]
+    page = (tmp_path / "training-2025-12-29.html").read_text()
+    assert "1 of 2 policies have a new version in use" in page
+    assert "sac_lstm was not trained" in page
+    assert not words.asked, "this was no run of the Sunday job"

@@ -93,3 +93,12 @@ def test_two_runs_at_once_keep_both_answers_each_whole(folder):
 def test_items_that_belong_to_nobody_are_kept_too(folder):
     where = folder.keep(RUN, "alpaca", answer(skipped=("id 9: no symbols",)))
     assert read(where / "_skipped.json.gz") == {"skipped": ["id 9: no symbols"]}
+
+
+def test_documents_are_kept_beside_the_answers_and_another_text_is_another_attempt(tmp_path):
+    raw = RawFolder(tmp_path)
+    first = raw.keep_documents("paper:2025-12-29", "words-weekly", {"prompt": {"asked": "somebody"}})
+    assert raw.keep_documents("paper:2025-12-29", "words-weekly", {"prompt": {"asked": "somebody"}}) == first
+    second = raw.keep_documents("paper:2025-12-29", "words-weekly", {"prompt": {"asked": "another"}})
+    assert (first.parent.name, second.parent.name) == ("1", "2")
+    assert gzip.decompress((first / "prompt.json.gz").read_bytes()) != b""

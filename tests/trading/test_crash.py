@@ -23,6 +23,12 @@ MOMENTS = 2 * (2 + 1 + 2 * ORDERS + ORDERS + 1)
 """Before and after: two settlements of the account, the intent, each order sent and noted, its fate noted, the end."""
 
 
+def both(moments, on_a_server):
+    """Every moment on SQLite, and some on Postgres, where each act is a connection and takes its time."""
+    places = [("sqlite", moment) for moment in moments] + [("postgres", moment) for moment in on_a_server]
+    return pytest.mark.parametrize(("folder", "moment"), places, indirect=["folder"])
+
+
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory) -> Path:
     """An account that has traded its first Monday."""
@@ -31,10 +37,14 @@ def opened(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def folder(opened, tmp_path) -> Path:
-    """A copy of that account."""
-    return Path(copytree(opened, tmp_path / "account"))
+@pytest.fixture(params=["sqlite", "postgres"])
+def folder(request, opened, tmp_path) -> Path:
+    """A copy of that account; on a server's ledger it trades its first Monday again."""
+    if request.param == "sqlite":
+        return Path(copytree(opened, tmp_path / "account"))
+    (tmp_path / "ledger.txt").write_text(request.getfixturevalue("postgres_ledger"))
+    play(tmp_path, FIRST)
+    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +88,7 @@ def test_the_moments_are_all_there_are(folder):
     }
 
 
-@pytest.mark.parametrize("moment", range(MOMENTS))
+@both(range(MOMENTS), on_a_server=(3, 5, 15, 31))
 def test_a_monday_that_dies_at_any_moment_and_runs_again_is_as_if_it_had_not(folder, undisturbed, moment):
     first, second = Fuse(moment), Fuse()
     with pytest.raises(Killed):
@@ -92,7 +102,7 @@ def test_a_monday_that_dies_at_any_moment_and_runs_again_is_as_if_it_had_not(fol
     assert on_disk(folder) == undisturbed[1]
 
 
-@pytest.mark.parametrize("moment", range(0, MOMENTS, 4))
+@both(range(0, MOMENTS, 4), on_a_server=(12,))
 def test_a_monday_that_dies_twice_is_none_the_worse(folder, undisturbed, moment):
     fuses = [Fuse(moment), Fuse(2), Fuse()]
     for fuse in fuses:
@@ -102,7 +112,7 @@ def test_a_monday_that_dies_twice_is_none_the_worse(folder, undisturbed, moment)
     assert sum(map(sent, fuses)) == ORDERS
 
 
-@pytest.mark.parametrize("moment", range(1, MOMENTS, 3))
+@both(range(1, MOMENTS, 3), on_a_server=(10,))
 def test_a_monday_that_died_and_was_never_run_again_leaves_no_order_behind_to_trade_later(folder, moment):
     """The next Monday finds what did arrive, and trades on from there."""
     first, next_week = Fuse(moment), Fuse()
@@ -128,7 +138,7 @@ def test_a_monday_that_died_and_was_never_run_again_leaves_no_order_behind_to_tr
         )
 
 
-@pytest.mark.parametrize("moment", [5, 10])
+@both([5, 10], on_a_server=[10])
 def test_a_process_that_ends_without_goodbye_in_the_middle_of_sending_is_run_again(folder, undisturbed, moment):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, str(Path(crash_scene.__file__)), str(folder), str(moment)]

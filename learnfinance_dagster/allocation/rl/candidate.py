@@ -14,6 +14,7 @@ from learnfinance_dagster.allocation.rl.training import Trained, train
 from learnfinance_dagster.allocation.rl.verdict import judged_card, walked
 from learnfinance_dagster.allocation.rl.workshop import PolicyWorkshop
 from learnfinance_dagster.documents import to_json
+from learnfinance_dagster.errors import RefusedError
 from learnfinance_dagster.in_use import put_in_use, unfinished
 from learnfinance_dagster.ports import ModelFiles, Trial
 from learnfinance_dagster.trials import record
@@ -43,29 +44,53 @@ def make_policy(request: PolicyRequest, workshop: PolicyWorkshop) -> MadePolicy:
     Raises:
         DataError: too little history, no forecast in it, or a version to begin with that does not fit.
         LookAheadError: the history knows what the Monday's decision cannot know.
+        RefusedError: meanwhile another version was put in use, beside which it cannot be judged; the message says what
+            to do.
     """
     recipe = Recipe.of(request, workshop)
     store, name, version = workshop.store, request.spec.name, recipe.version
     if store.has(name, version):
-        return _known(recipe)
+        with store.deciding(name):
+            _finish(recipe)
+        return _shown(recipe)
     trained = train(recipe.order())
     policy = policy_of(request.spec.algorithm, recipe.observer, trained.weights, recipe.numbers["width"])
-    path = walked(recipe, policy)
-    card = judged_card(recipe, trained, policy, path)
-    workshop.checkpoints.save(unfinished(name, version), b"")
-    record(_trial(card), workshop.register)
-    store.write(name, version, _files(recipe, trained, card))
-    put_in_use(store, workshop.checkpoints, name, card, policy_card)
+    with store.deciding(name):
+        recipe = recipe.with_what_is_in_use_now()
+        if store.has(name, version):  # another process was asked the same
+            return _shown(recipe)
+        path = walked(recipe, policy)
+        card = judged_card(recipe, trained, policy, path)
+        workshop.checkpoints.save(unfinished(name, version), b"")
+        record(_trial(card), workshop.register)
+        store.write(name, version, _files(recipe, trained, card))
+        put_in_use(store, workshop.checkpoints, name, card, policy_card)
     return MadePolicy(card, is_cached=False, path=path, history=recipe.judged)
 
 
-def _known(recipe: Recipe) -> MadePolicy:
-    """It was made before, on the weeks that judged it then; what is in use may have changed since."""
+def _finish(recipe: Recipe) -> None:
+    """Put in use what was killed just before that.
+
+    Raises:
+        RefusedError: another version has been put in use since, beside which it was never judged.
+    """
     store, name, checkpoints = recipe.workshop.store, recipe.request.spec.name, recipe.workshop.checkpoints
-    files = store.read(name, recipe.version)
+    if checkpoints.load(unfinished(name, recipe.version)) is None:
+        return
+    card, now = policy_card(store.read(name, recipe.version)), recipe.in_use_now()
+    if card.promoted and now and now.version not in (card.version, card.replaced) and now.serves <= card.serves:
+        msg = (
+            f"{card.version} was promoted over {card.replaced or 'nobody'} and killed before it was in use; meanwhile"
+            f" {now.version} is: python -m learnfinance_dagster models use {name} {card.version} puts it in use"
+        )
+        raise RefusedError(msg)
+    put_in_use(store, checkpoints, name, card, policy_card)
+
+
+def _shown(recipe: Recipe) -> MadePolicy:
+    """It was made before, on the weeks that judged it then; what is in use may have changed since."""
+    files = recipe.workshop.store.read(recipe.request.spec.name, recipe.version)
     card = policy_card(files)
-    if checkpoints.load(unfinished(name, recipe.version)) is not None:
-        put_in_use(store, checkpoints, name, card, policy_card)
     then = recipe.judging(card.weekly_excess)
     return MadePolicy(card, is_cached=True, path=walked(then, load_policy(files)), history=then.judged)
 

@@ -39,10 +39,10 @@ FREE = CostModel(0.0)
 
 
 def certificate_version(
-    algorithm: Algorithm, settings: PolicyParameters, rules: AllocationParameters, costs: CostModel
+    algorithm: Algorithm, settings: PolicyParameters, rules: AllocationParameters, costs: CostModel, seed: int
 ) -> str:
-    """Names the certificate that these settings and this code need."""
-    return f"c-{_config_hash(algorithm, settings, rules, costs)[:SHORT]}-{code_hash()[:SHORT]}"
+    """Names the certificate that these settings, this seed and this code need."""
+    return f"c-{_config_hash(algorithm, settings, rules, costs, seed)[:SHORT]}-{code_hash()[:SHORT]}"
 
 
 def make_certificate(  # noqa: PLR0913 - all that it depends on
@@ -55,7 +55,7 @@ def make_certificate(  # noqa: PLR0913 - all that it depends on
     workshop: PolicyWorkshop,
 ) -> tuple[Certificate, bool]:
     """Train in both worlds and judge; the certificate, and whether it was there already."""
-    model, version = model_of(algorithm), certificate_version(algorithm, settings, rules, costs)
+    model, version = model_of(algorithm), certificate_version(algorithm, settings, rules, costs, seed)
     if workshop.store.has(model, version):
         return certificate_in(workshop.store.read(model, version)), True
     told = _World(algorithm, _numbers(algorithm, settings), rules, seed, version, workshop)
@@ -69,7 +69,7 @@ def make_certificate(  # noqa: PLR0913 - all that it depends on
         algorithm=algorithm.name,
         version=version,
         profile=settings.profile,
-        config_hash=_config_hash(algorithm, settings, rules, costs),
+        config_hash=_config_hash(algorithm, settings, rules, costs, seed),
         code_hash=code_hash(),
         seed=seed,
         clairvoyant=clairvoyant,
@@ -132,12 +132,15 @@ def _numbers(algorithm: Algorithm, settings: PolicyParameters) -> dict[str, Any]
 
 
 def _config_hash(
-    algorithm: Algorithm, settings: PolicyParameters, rules: AllocationParameters, costs: CostModel
+    algorithm: Algorithm, settings: PolicyParameters, rules: AllocationParameters, costs: CostModel, seed: int
 ) -> str:
-    """A certificate of fewer steps is another one: what failed for want of them must not stay for good."""
+    """A certificate of fewer steps is another one: what failed for want of them must not stay for good.
+
+    So is one of another seed: what passed by the luck of one vouches for no other.
+    """
     trained = {name: value for name, value in _numbers(algorithm, settings).items() if name != "leg"}
     told = {"max_weight": rules.max_weight, "min_cash": rules.min_cash, "cost": costs.bps_per_side}
-    return fingerprint({"algorithm": algorithm.name, "numbers": trained, **told})
+    return fingerprint({"algorithm": algorithm.name, "numbers": trained, "seed": seed, **told})
 
 
 def _excess(weekly: np.ndarray) -> Excess:

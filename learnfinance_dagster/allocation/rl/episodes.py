@@ -2,7 +2,8 @@
 
 A step is one holding week: the target weights are bought at the open of the week's first session, the one cost model
 is paid, prices carry the weights to the next week's open, and each weight follows its name to the slot it has by then.
-What is held in a name that is no longer screened is sold next.
+What is held in a name that is no longer screened is sold next. A name that does not trade at an open is neither bought
+nor sold there.
 """
 
 from dataclasses import dataclass
@@ -48,6 +49,21 @@ def hold(weights: np.ndarray, outside: np.ndarray, target: np.ndarray, returns: 
     return Held(log_return, turnover, target * (1.0 + returns) / growth[:, None])
 
 
+def drifted(weights: np.ndarray, returns: np.ndarray) -> np.ndarray:
+    """(B, K) where prices carry weights."""
+    return weights * (1.0 + returns) / (1.0 + np.einsum("bk,bk->b", weights, returns))[:, None]
+
+
+def tradable(target: np.ndarray, weights: np.ndarray, halted: np.ndarray) -> np.ndarray:
+    """(B, K) what can be had of a target: a name that does not trade stays as it is.
+
+    What was to be bought with the money from its sale is then bought for the cash that there is, a little of each.
+    """
+    stays, wanted = np.where(halted, weights, 0.0), np.where(halted, 0.0, target)
+    room, asked = 1.0 - stays.sum(axis=1), wanted.sum(axis=1)
+    return stays + wanted * np.minimum(1.0, room / np.maximum(asked, 1e-12))[:, None]
+
+
 @dataclass(frozen=True, slots=True)
 class Noise:
     """Noise on what is observed in training: without exact inputs no policy can tell weeks apart by them.
@@ -72,7 +88,9 @@ class World:
     source: np.ndarray
     """(T, K) int64: slot of the same name a week before; K where it had none."""
     leaving: np.ndarray
-    """(T, K) float64: 1 where the name has no slot a week later, and in the last week."""
+    """(T, K) float64: 1 where the name has no slot a week later, in the last week, and before a gap."""
+    ahead: np.ndarray
+    """(T,) int64: how many weeks can be played from here on; a gap in the history cannot be played across."""
     present: np.ndarray
     """(T, K) float64: 1 where a name is."""
     scale: RewardScale
@@ -80,6 +98,8 @@ class World:
     """(T,) what equal weight is paid."""
     rules: AllocationParameters
     costs: CostModel
+    halts: np.ndarray
+    """(T,) bool: some name does not trade at the open."""
 
     @classmethod
     def of(  # noqa: PLR0913 - two of them are for training
@@ -94,23 +114,29 @@ class World:
         """Prepare a history; `scale` is the training's, by default of these weeks."""
         log_returns = equal_weight_log_returns(history)
         scale = scale or RewardScale.of(log_returns)
-        source = _sources(history.name)
+        source = _sources(history.name, history.follows)
         return cls(
             history=history,
             static=_noisy(observer.history(history), noise),
             source=source,
             leaving=_leaving(source),
+            ahead=_ahead(history.follows),
             present=history.mask.astype(float),
             scale=scale,
             baseline=scale.of_equal_weight(log_returns),
             rules=rules,
             costs=costs,
+            halts=history.halted.any(axis=1),
         )
 
     @property
     def slots(self) -> int:
         """K."""
         return self.history.name.shape[1]
+
+    def executed(self, target: np.ndarray, weights: np.ndarray, week: np.ndarray) -> np.ndarray:
+        """What can be had of (B, K) targets in `week` (B,), where (B, K) are held before."""
+        return tradable(target, weights, self.history.halted[week]) if self.halts[week].any() else target
 
     def carried(self, weights: np.ndarray, week: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights of the week before, (B, K), in the slots of `week` (B,), and the share that has none."""
@@ -125,10 +151,10 @@ def equal_weight_log_returns(history: PolicyHistory) -> np.ndarray:
     return np.log1p(history.returns.sum(axis=1) / count)
 
 
-def _sources(name: np.ndarray) -> np.ndarray:
+def _sources(name: np.ndarray, follows: np.ndarray) -> np.ndarray:
     weeks, slots = name.shape
     out = np.full((weeks, slots), slots, dtype=np.int64)
-    same = (name[1:, :, None] == name[:-1, None, :]) & (name[1:, :, None] != NOBODY)
+    same = (name[1:, :, None] == name[:-1, None, :]) & (name[1:, :, None] != NOBODY) & follows[1:, None, None]
     week, slot, before = np.nonzero(same)
     out[week + 1, slot] = before
     return out
@@ -139,6 +165,13 @@ def _leaving(source: np.ndarray) -> np.ndarray:
     out = np.ones((weeks, slots + 1))
     np.put_along_axis(out[:-1], source[1:], 0.0, axis=1)
     return out[:, :slots]
+
+
+def _ahead(follows: np.ndarray) -> np.ndarray:
+    out = np.zeros(len(follows), dtype=np.int64)
+    for week in range(len(follows) - 2, -1, -1):
+        out[week] = out[week + 1] + 1 if follows[week + 1] else 0
+    return out
 
 
 def _noisy(channels: np.ndarray, noise: Noise | None) -> np.ndarray:
@@ -173,21 +206,24 @@ class Episodes:
         """Start all of them.
 
         Raises:
-            DataError: the history has fewer than two weeks.
+            DataError: the history has no two weeks in a row.
         """
-        if len(world.history) < 2:  # noqa: PLR2004 - a step needs a week and the one after it
-            raise DataError("a history of fewer than two weeks cannot be played")
         self.world, self.rng = world, rng
-        self.length = min(weeks, len(world.history) - 1)
+        self.length = min(weeks, int(world.ahead.max(initial=0)))
+        if not self.length:  # a step needs a week and the one after it
+            raise DataError("a history without two weeks in a row cannot be played")
+        whole, short = world.ahead >= self.length, ~world.history.follows & (world.ahead > 0)
+        self.starts = np.flatnonzero(whole | short)
+        """Weeks from which a whole episode can be played; of what lies between two gaps closer together, the first."""
         self.week = np.zeros(batch, dtype=np.int64)
         self.left = np.zeros(batch, dtype=np.int64)
         self.variant = np.zeros(batch, dtype=np.int64)
         self.weights = np.zeros((batch, world.slots))
         self.outside = np.zeros(batch)
-        self.bought = np.zeros((batch, world.slots))
-        """What was held after the last trades, in the slots of now. This is observed and not `weights`: these hold the
+        self.shown = np.zeros((batch, world.slots))
+        """What is held at the last close, in the slots of now. This is observed and not `weights`: these hold the
         prices of the very open at which the decision will trade, and no decision knows them."""
-        self.bought_outside = np.zeros(batch)
+        self.shown_outside = np.zeros(batch)
         self.first = np.zeros(batch)
         self.second = np.zeros(batch)
         self.parts = np.zeros((2, batch))
@@ -197,13 +233,14 @@ class Episodes:
         self.begin(np.ones(batch, dtype=bool))
 
     def begin(self, which: np.ndarray) -> None:
-        """Start new episodes: all cash, at a random week."""
+        """Start new episodes: all cash, at a random week. One that comes to a gap is truncated there."""
         count = int(which.sum())
-        self.week[which] = self.rng.integers(0, len(self.world.history) - self.length, count)
-        self.left[which] = self.length
+        first = self.starts[self.rng.integers(0, len(self.starts), count)]
+        self.week[which] = first
+        self.left[which] = np.minimum(self.length, self.world.ahead[first])
         self.variant[which] = self.rng.integers(0, len(self.world.static), count)
         self.weights[which], self.outside[which] = 0.0, 0.0
-        self.bought[which], self.bought_outside[which] = 0.0, 0.0
+        self.shown[which], self.shown_outside[which] = 0.0, 0.0
         self.first[which], self.second[which] = self.world.scale.mean, self.world.scale.second
 
     def observe(self) -> np.ndarray:
@@ -212,22 +249,23 @@ class Episodes:
         width = static.shape[2]
         out = np.empty((len(self.week), size(self.world.slots)), dtype=np.float32)
         out[:, :width] = static[self.variant, self.week]
-        out[:, width:-2] = self.bought
-        out[:, -2] = 1.0 - self.bought.sum(axis=1) - self.bought_outside
-        out[:, -1] = self.bought_outside
+        out[:, width:-2] = self.shown
+        out[:, -2] = 1.0 - self.shown.sum(axis=1) - self.shown_outside
+        out[:, -1] = self.shown_outside
         return out
 
     def step(self, logits: np.ndarray) -> Stepped:
         """Play one week with (B, K + 1) logits."""
         world, week = self.world, self.week
-        target = target_weights(logits, world.present[week], world.rules)
+        wanted = target_weights(logits, world.present[week], world.rules)
+        target = world.executed(wanted, self.weights, week)
         self.held = held = hold(self.weights, self.outside, target, world.history.returns[week], world.costs)
         paid, sharpe, self.first, self.second = world.scale.parts(held.log_return, self.first, self.second)
         self.parts[0], self.parts[1] = paid, sharpe
         reward = paid + sharpe - world.baseline[week]
         self.week = week + 1
         self.weights, self.outside = world.carried(held.weights, self.week)
-        self.bought, self.bought_outside = world.carried(target, self.week)
+        self.shown, self.shown_outside = world.carried(drifted(target, world.history.closes[week]), self.week)
         self.left -= 1
         last = self.observe()
         over = self.left == 0

@@ -29,6 +29,11 @@ class PolicyHistory:
     """(T, K) float64: one forecaster's weekly return; NaN where not known."""
     returns: np.ndarray
     """(T, K) float64: simple total return of the holding week; 0 in empty slots, NaN nowhere."""
+    closes: np.ndarray
+    """(T, K) float64: the same until the last close before the next decision: what that decision knows of it."""
+    halted: np.ndarray
+    """(T, K) bool: the name does not trade at the open of the holding week; what is held of it stays, and no more is
+    bought."""
     hrp: np.ndarray
     """(T, K) float64: what HRP would have held, fractions; NaN where it did not run."""
 
@@ -41,9 +46,14 @@ class PolicyHistory:
         """(T, K) bool: a name is there."""
         return self.name != NOBODY
 
+    @property
+    def follows(self) -> np.ndarray:
+        """(T,) bool: it is the Monday after the one before it. Between two others lies a gap, which nothing crosses."""
+        return np.diff(self.mondays, prepend=np.datetime64("NaT")) == np.timedelta64(7, "D")
+
     def __getitem__(self, weeks: slice | np.ndarray) -> "PolicyHistory":
         """Some of the weeks, in order."""
-        parts = ("mondays", "name", "features", "forecast", "returns", "hrp")
+        parts = ("mondays", "name", "features", "forecast", "returns", "closes", "halted", "hrp")
         return replace(self, **{part: getattr(self, part)[weeks] for part in parts})
 
 
@@ -51,8 +61,8 @@ def history_of(rows: pd.DataFrame, forecaster: str, *, slots: int = 0) -> Policy
     """Arrays from rows of `schemas.policies.PolicyHistory`.
 
     Args:
-        rows: weeks whose holding return is not known for any name are left out; a single name without one (it was
-            halted) is treated as unchanged.
+        rows: weeks whose holding return is not known for any name are left out; a single name without one (no price
+            was ever known, or it was delisted that morning) is treated as unchanged, and cannot be bought.
         forecaster: whose forecast to take: the column `<forecaster>_forecast`.
         slots: names a week at most, the best ranks; 0: as many as the largest week has.
 
@@ -87,6 +97,8 @@ def history_of(rows: pd.DataFrame, forecaster: str, *, slots: int = 0) -> Policy
         ),
         forecast=_placed(table[column].to_numpy(float), week, slot, (len(mondays), width), np.nan),
         returns=_placed(table["holding_return"].fillna(0).to_numpy(float), week, slot, (len(mondays), width), 0.0),
+        closes=_placed(table["close_return"].fillna(0).to_numpy(float), week, slot, (len(mondays), width), 0.0),
+        halted=_placed(~table["tradable"].to_numpy(bool), week, slot, (len(mondays), width), empty=False),
         hrp=_placed(table["hrp_weight"].to_numpy(float), week, slot, (len(mondays), width), np.nan),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from learnfinance_dagster.allocation.constraints import constrain
 from learnfinance_dagster.allocation.rl.action import target_weights
-from learnfinance_dagster.allocation.rl.episodes import World, hold
+from learnfinance_dagster.allocation.rl.episodes import World, drifted, hold
 from learnfinance_dagster.allocation.rl.observation import assembled
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ class Before(NamedTuple):
 
     weights: np.ndarray
     """(1, K) at the prices of the open at which it will trade."""
-    bought: np.ndarray
-    """(1, K) after the last trades: what a decision may know (see `Episodes.bought`)."""
-    bought_outside: np.ndarray
+    shown: np.ndarray
+    """(1, K) at the last close: what a decision may know (see `Episodes.shown`)."""
+    shown_outside: np.ndarray
     """(1,) of it, the share in names without a slot."""
 
 
@@ -32,14 +32,14 @@ Choose = Callable[[int, Before], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """T weeks, from all cash."""
+    """T weeks, from all cash; after a gap in the history from all cash again."""
 
     log_returns: np.ndarray
     """(T,) net of costs."""
     turnover: np.ndarray
     """(T,) half of the traded value over NAV."""
     weights: np.ndarray
-    """(T, K) targets, in each week's own slots."""
+    """(T, K) after trading, in each week's own slots."""
 
     @property
     def returns(self) -> np.ndarray:
@@ -48,19 +48,26 @@ class Path:
 
 
 def walk(world: World, choose: Choose) -> Path:
-    """Hold for every week of a history what `choose` says, drifting with prices in between."""
+    """Hold for every week of a history what `choose` says, drifting with prices in between.
+
+    Across a gap nothing is carried: what was held there, nobody knows.
+    """
     count, slots = len(world.history), world.slots
     log_returns, turnover, chosen = np.zeros(count), np.zeros(count), np.zeros((count, slots))
-    weights, outside = np.zeros((1, slots)), np.zeros(1)
-    bought, bought_outside = weights, outside
+    cash, nothing = np.zeros((1, slots)), np.zeros(1)
+    weights, outside, shown, shown_outside = cash, nothing, cash, nothing
+    follows = world.history.follows
     for week in range(count):
-        if week:
+        if not follows[week]:
+            weights, outside, shown, shown_outside = cash, nothing, cash, nothing
+        else:
             weights, outside = world.carried(weights, np.array([week]))
-            bought, bought_outside = world.carried(bought, np.array([week]))
-        target = choose(week, Before(weights, bought, bought_outside))
+            shown, shown_outside = world.carried(shown, np.array([week]))
+        wanted = choose(week, Before(weights, shown, shown_outside))
+        target = world.executed(wanted, weights, np.array([week]))
         held = hold(weights, outside, target, world.history.returns[[week]], world.costs)
         log_returns[week], turnover[week], chosen[week] = held.log_return[0], held.turnover[0], target[0]
-        weights, bought = held.weights, target
+        weights, shown = held.weights, drifted(target, world.history.closes[[week]])
     return Path(log_returns, turnover, chosen)
 
 
@@ -69,8 +76,8 @@ def policy_path(policy: "Policy", world: World) -> Path:
     channels = world.static[0].reshape(len(world.history), world.slots, -1)
 
     def choose(week: int, before: Before) -> np.ndarray:
-        cash = 1.0 - before.bought.sum(axis=1) - before.bought_outside
-        observation = assembled(channels[[week]], before.bought, cash, before.bought_outside)
+        cash = 1.0 - before.shown.sum(axis=1) - before.shown_outside
+        observation = assembled(channels[[week]], before.shown, cash, before.shown_outside)
         return target_weights(policy.logits(observation), world.present[[week]], world.rules)
 
     return walk(world, choose)

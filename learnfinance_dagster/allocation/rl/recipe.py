@@ -23,7 +23,7 @@ from learnfinance_dagster.allocation.rl.state import LAYOUT
 from learnfinance_dagster.allocation.rl.training import Order
 from learnfinance_dagster.allocation.rl.workshop import PolicyWorkshop, code_hash, data_hash
 from learnfinance_dagster.costs import CostModel
-from learnfinance_dagster.errors import DataError
+from learnfinance_dagster.errors import DataError, RefusedError
 from learnfinance_dagster.fingerprints import fingerprint, version_name
 from learnfinance_dagster.in_use import promoted_for
 from learnfinance_dagster.model_files import tensors
@@ -114,6 +114,30 @@ class Recipe:
             certificate=_certificate(request, workshop.store),
         )
 
+    def in_use_now(self) -> PolicyCard | None:
+        """The version in use by now."""
+        return in_use(self.workshop.store, self.request.spec, self.request.week)
+
+    def with_what_is_in_use_now(self) -> "Recipe":
+        """The same training, judged beside the version in use by now. Only while `deciding`.
+
+        Raises:
+            RefusedError: with that version in use other weeks would have been learned from, or from elsewhere.
+            DataError: as `of`.
+        """
+        now = self.in_use_now()
+        if now == self.current:
+            return self
+        anew = Recipe.of(self.request, self.workshop)
+        if anew.version != self.version:
+            msg = (
+                f"while {self.version} was trained, {now.version if now else 'no version'} was put in use instead of"
+                f" {self.current.version if self.current else 'none'}, beside which it would have learned otherwise:"
+                " launch it again"
+            )
+            raise RefusedError(msg)
+        return anew
+
     def judging(self, mondays: Collection[str]) -> "Recipe":
         """The same, judged on other weeks."""
         weeks = np.flatnonzero(np.isin(self.history.mondays.astype(str), list(mondays)))
@@ -123,6 +147,12 @@ class Recipe:
     def judged(self) -> PolicyHistory:
         """The weeks that judge."""
         return self.history[self.split.judged]
+
+    @property
+    def learned(self) -> World:
+        """The weeks that are learned from, as they were."""
+        weeks = self.history[self.split.training]
+        return World.of(weeks, self.observer, self.request.rules, self.request.costs)
 
     @property
     def kind(self) -> TrialKind:
@@ -189,7 +219,7 @@ class Recipe:
             algorithm=spec.algorithm,
             numbers=self.numbers,
             world=World.of(learned, self.observer, rules, costs, noise=noise),
-            clear=World.of(learned, self.observer, rules, costs),
+            clear=self.learned,
             observer=self.observer,
             seed=request.seed,
             key=f"{spec.name}-{self.version}",
@@ -216,7 +246,7 @@ def _before(card: PolicyCard | None, store: ModelStore, week: Week) -> PolicyCar
 
 def _certificate(request: PolicyRequest, store: ModelStore) -> Certificate | None:
     algorithm = request.spec.algorithm
-    version = certificate_version(algorithm, request.settings, request.rules, request.costs)
+    version = certificate_version(algorithm, request.settings, request.rules, request.costs, request.seed)
     return certificate_in(store.read(model_of(algorithm), version)) if store.has(model_of(algorithm), version) else None
 
 

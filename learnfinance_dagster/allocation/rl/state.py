@@ -9,7 +9,7 @@ import pandas as pd
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.values import Portfolio
 
-LAYOUT = "2026-11"
+LAYOUT = "2026-12"
 """Version of the observation: stored with every policy and with every experience. Changing what a policy sees
 changes this word, and older policies are refused."""
 FEATURES = (

@@ -92,6 +92,15 @@ def train(order: Order) -> Trained:
     return Trained(weights, curve, ratio)
 
 
+def untrained(
+    algorithm: Algorithm, numbers: Mapping[str, Any], world: World, seed: int, device: str
+) -> dict[str, torch.Tensor]:
+    """The random weights with which a training of this seed begins."""
+    with one_thread(), borrowed_randomness():
+        env = PortfolioVecEnv(world, numbers["envs"], seed)
+        return weights_of(algorithm.module().make(env, numbers, seed, device))
+
+
 def _standing(learner: Any, order: Order) -> tuple[CurvePoint, ...]:
     content = order.checkpoints.load(order.key)
     if content is not None:

@@ -1,5 +1,7 @@
 """What a candidate did in the weeks that judge it, beside the version in use and the baselines, and what is decided."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from learnfinance_dagster.allocation.rl.algorithm import PolicySpec
@@ -9,12 +11,12 @@ from learnfinance_dagster.allocation.rl.episodes import World
 from learnfinance_dagster.allocation.rl.history import history_of
 from learnfinance_dagster.allocation.rl.observation import READ, Observer
 from learnfinance_dagster.allocation.rl.path import Path, equal_weight_path, policy_path, weights_path
-from learnfinance_dagster.allocation.rl.policy import Policy, load_policy
+from learnfinance_dagster.allocation.rl.policy import Policy, load_policy, policy_of
 from learnfinance_dagster.allocation.rl.recipe import Recipe, in_use
 from learnfinance_dagster.allocation.rl.state import LAYOUT
-from learnfinance_dagster.allocation.rl.training import Trained
+from learnfinance_dagster.allocation.rl.training import Trained, untrained
 from learnfinance_dagster.allocation.rl.workshop import code_hash
-from learnfinance_dagster.evaluation.gate import Condition, Contender, GateDecision, GateRule, judge
+from learnfinance_dagster.evaluation.gate import Condition, Contender, GateDecision, GateRule, judge, learned
 
 EQUAL_WEIGHT, HRP = "equal_weight", "hrp"
 
@@ -57,7 +59,9 @@ def judged_card(recipe: Recipe, trained: Trained, policy: Policy, path: Path) ->
         curve=trained.curve,
         reward_parts=trained.reward_parts,
         behaviour=behaviour,
-        decision=_decided(recipe, path, plain, hrp, (_trusted(recipe), *conditions_of(behaviour))),
+        decision=_decided(
+            recipe, path, plain, hrp, (_trusted(recipe), *conditions_of(behaviour), *_learned(recipe, policy))
+        ),
         weekly_excess=dict(zip(world.history.mondays.astype(str).tolist(), excess.tolist(), strict=True)),
         software=dict(recipe.workshop.software),
     )
@@ -70,15 +74,7 @@ def _world(recipe: Recipe, spec: PolicySpec, observer: Observer) -> World:
 
 
 def _decided(recipe: Recipe, path: Path, plain: Path, hrp: Path, conditions: tuple[Condition, ...]) -> GateDecision:
-    request, settings, judged = recipe.request, recipe.request.settings, recipe.judged
-    rule = GateRule(
-        request.spec.algorithm.score,
-        settings.significance,
-        settings.min_effect,
-        settings.block_weeks,
-        settings.resamples,
-        settings.min_judged_weeks,
-    )
+    request, judged, rule = recipe.request, recipe.judged, _rule(recipe)
     baselines = [Contender(EQUAL_WEIGHT, plain.returns, plain.turnover)]
     if not np.isnan(judged.hrp).all():
         baselines.append(Contender(HRP, hrp.returns, hrp.turnover))
@@ -89,6 +85,40 @@ def _decided(recipe: Recipe, path: Path, plain: Path, hrp: Path, conditions: tup
         current = Contender(recipe.current.version, before.returns, before.turnover)
     candidate = Contender(recipe.version, path.returns, path.turnover)
     return judge(candidate, current, baselines, judged.mondays, rule, request.seed, conditions)
+
+
+def _rule(recipe: Recipe) -> GateRule:
+    settings = recipe.request.settings
+    return GateRule(
+        recipe.request.spec.algorithm.score,
+        settings.significance,
+        settings.min_effect,
+        settings.block_weeks,
+        settings.resamples,
+        settings.min_judged_weeks,
+    )
+
+
+def _learned(recipe: Recipe, policy: Policy) -> tuple[Condition, ...]:
+    """What is asked of a first version, which has nobody to beat: that its training changed something for the better.
+
+    Equal weight is there besides: a network that never learned holds a little more cash, and where prices rise it would
+    be enough to hold less.
+    """
+    request, level = recipe.request, recipe.request.settings.first_significance
+    if recipe.current or level == 1:
+        return ()
+    world, algorithm = recipe.learned, request.spec.algorithm
+    began = untrained(algorithm, recipe.numbers, world, request.seed, recipe.workshop.device)
+    paths = {
+        recipe.version: policy_path(policy, world),
+        "its untrained network": policy_path(
+            policy_of(algorithm, recipe.observer, began, recipe.numbers["width"]), world
+        ),
+        EQUAL_WEIGHT: equal_weight_path(world),
+    }
+    candidate, *others = (Contender(name, path.returns, path.turnover) for name, path in paths.items())
+    return (learned(candidate, others, replace(_rule(recipe), significance=level), request.seed),)
 
 
 def _peers(recipe: Recipe) -> dict[str, np.ndarray]:

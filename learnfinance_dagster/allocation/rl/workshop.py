@@ -53,7 +53,8 @@ def code_hash(package: Path = PACKAGE) -> str:
 def data_hash(history: PolicyHistory) -> str:
     """sha256 of all that a training can see, 64 hex digits."""
     total = hashlib.sha256(json.dumps(history.symbols).encode())
-    for block in (history.mondays, history.name, history.features, history.forecast, history.returns, history.hrp):
+    parts = ("mondays", "name", "features", "forecast", "returns", "closes", "halted", "hrp")
+    for block in (getattr(history, part) for part in parts):
         total.update(f"{block.dtype.str}{block.shape}".encode())
         total.update(np.ascontiguousarray(block).tobytes())
     return total.hexdigest()

@@ -14,6 +14,8 @@ OWN = (0.025, 0.045)
 """Least and greatest standard deviation of what it does to one name alone; 3.5 % on average."""
 WORST = -0.9
 """No name loses more in a week."""
+GAP = 0.01
+"""Standard deviation of what happens to a name between the last close of a week and the open that ends it."""
 SENTIMENT = 0.25
 """Standard deviation of the news' tone, which lies in ±1."""
 FORECAST = 0.015
@@ -48,6 +50,7 @@ def made_up_history(  # noqa: PLR0913 - what makes the answer known has a name
     returns = np.maximum(rng.normal(*MARKET, (weeks, 1)) + own, WORST)
     features = _features((SENTIMENT * tone).clip(-1, 1), rng)
     forecast = returns if clairvoyant else _with_gaps(rng.normal(0, FORECAST, (weeks, names)), rng)
+    closes = (1 + returns) / (1 + rng.normal(0, GAP, (weeks, names))) - 1
     week, calm = np.arange(weeks)[:, None], spread[ranked] ** -2
     rules = AllocationParameters()
     return PolicyHistory(
@@ -57,6 +60,8 @@ def made_up_history(  # noqa: PLR0913 - what makes the answer known has a name
         features=features[week, ranked],
         forecast=forecast[week, ranked],
         returns=returns[week, ranked],
+        closes=closes[week, ranked],
+        halted=np.zeros(ranked.shape, dtype=bool),
         hrp=constrain(calm / calm.sum(axis=1, keepdims=True), rules.max_weight, rules.min_cash),
     )
 

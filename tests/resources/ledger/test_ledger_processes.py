@@ -15,10 +15,15 @@ from resources.ledger import open_ledger
 CHILD = Path(__file__).with_name("ledger_child.py")
 DIED = 9
 RUN = "paper:2025-12-29"
+ON_A_FILE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+"""A process takes a second to start, so what another test shows on a server is shown there once."""
 
 
-@pytest.fixture
-def url(tmp_path) -> str:
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request, tmp_path) -> str:
+    """A ledger that nobody has opened yet."""
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres_url")
     return f"sqlite:///{tmp_path}/ledger.sqlite"
 
 
@@ -53,7 +58,15 @@ def play(start):
     return to_the_end
 
 
-@pytest.mark.parametrize("scene", ["die between attempt and orders", "die before the commit"])
+@pytest.mark.parametrize(
+    ("url", "scene"),
+    [
+        ("sqlite", "die between attempt and orders"),
+        ("sqlite", "die before the commit"),
+        ("postgres", "die before the commit"),
+    ],
+    indirect=["url"],
+)
 def test_a_crash_while_an_intent_is_written_leaves_no_part_of_it(url, play, scene):
     assert play(scene) == DIED
 
@@ -64,6 +77,7 @@ def test_a_crash_while_an_intent_is_written_leaves_no_part_of_it(url, play, scen
     assert len(attempt.orders) == 1
 
 
+@ON_A_FILE
 def test_a_crash_while_an_outcome_is_corrected_leaves_the_old_one_whole(url, play):
     assert (play("intend"), play("settle")) == (0, 0)
     ledger = open_ledger(url)
@@ -92,6 +106,7 @@ def test_a_week_claimed_by_another_process_is_refused_until_that_process_is_kill
         pass
 
 
+@ON_A_FILE
 def test_a_process_that_exits_inside_its_claim_leaves_it_free(url, play):
     assert play("hold") == DIED
     with open_ledger(url).claim("hrp", RUN):

@@ -14,8 +14,10 @@ from resources.ledger import open_trials, trials
 CHILD = Path(__file__).with_name("trial_child.py")
 
 
-@pytest.fixture
-def url(tmp_path) -> str:
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request, tmp_path) -> str:
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres_ledger")
     return f"sqlite:///{tmp_path}/ledger.sqlite"
 
 
@@ -39,6 +41,7 @@ def told_at_once(url, seeds):
     return [child.communicate()[0].strip() for child in children]
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_two_processes_with_the_same_trial_leave_one_row(url):
     assert told_at_once(url, [7, 7]) == ["recorded", "recorded"]
     assert open_trials(url).trials() == (a_trial(),)
