@@ -5,7 +5,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: help demo monday train sunday test check lint format types walls graph ui up bench leakproof verify-record clean
+.PHONY: doctor help demo monday train sunday test check lint format types walls graph ui up bench leakproof verify-record clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -24,6 +24,9 @@ help: ## this list
 
 demo: .venv/.run ## trade the practice market's last weeks and show the report
 	@$(BIN)/python -m learnfinance_dagster demo
+
+doctor: .venv/.run ## what is reachable, what is missing, and where to get it
+	@$(BIN)/python -m learnfinance_dagster doctor
 
 ui: .venv/.run ## the Dagster web UI on http://127.0.0.1:3000
 	@$(BIN)/python -m learnfinance_dagster prepare --port $${PORT:-3000}

@@ -9,6 +9,7 @@ from assets.analyst_notes import analyst_notes_asset
 from assets.forecasting import forecasting_assets
 from assets.forecasting.signals import reads_signals
 from assets.forward_record import NAME, forward_record_asset
+from assets.mailing import training_mail, weekly_mail
 from assets.market_data import daily_bars
 from assets.policies import policies_assets, stored_policy_values
 from assets.reconciliation import NAME as RECONCILIATION
@@ -27,6 +28,7 @@ from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.handles import Parameters
 from learnfinance_dagster.reporting.content import WeeklyReport
+from learnfinance_dagster.reporting.post import MailOutcome
 from learnfinance_dagster.trading.reconciliation import Reconciliation
 from learnfinance_dagster.values import Narration, TargetWeights
 
@@ -49,6 +51,7 @@ def all_assets(
         halal_universe,
         screened_universe_asset([allocator.name for allocator in allocators]),
         daily_bars,
+        weekly_mail,
         forward_record_asset([allocator.name for allocator in allocators]),
         reconciliation_asset(allocators),
         weekly_summary_asset(allocators, enabled),
@@ -62,6 +65,7 @@ def all_assets(
         *weights_assets(allocators),
         *trading_assets(allocators),
         *policies_assets(allocators, enabled),
+        *([training_mail] if any(allocator.policy for allocator in allocators) else []),
     ]
 
 
@@ -70,6 +74,8 @@ def stored_values() -> dict[str, type]:
     steps = {"weights": TargetWeights, **STEPS}
     return {
         "weekly_report": WeeklyReport,
+        "weekly_mail": MailOutcome,
+        "training_mail": MailOutcome,
         NAME: WeekRecord,
         "weekly_summary": Narration,
         "analyst_notes": AnalystNotes,

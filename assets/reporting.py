@@ -30,14 +30,14 @@ from learnfinance_dagster.reporting.content import AccountSection, UniverseSumma
 from learnfinance_dagster.reporting.evidence import EvidenceSummary
 from learnfinance_dagster.reporting.forecasts import ForecastSummary
 from learnfinance_dagster.reporting.policies import PolicyLine
+from learnfinance_dagster.reporting.post import SENDER
 from learnfinance_dagster.trading.desk import FRESH_SESSIONS
 from learnfinance_dagster.trading.guard import read_only
 from learnfinance_dagster.trading.reconciliation import Reconciliation
 from learnfinance_dagster.values import EquityMark, Week
 
-SENDER = "LearnFinance <learnfinance@localhost>"
 READER = "reader@localhost"
-"""The outbox has no mailer yet, so the letter is addressed to whoever opens it."""
+"""The letter in the outbox is addressed to whoever opens it; `weekly_mail` addresses the one that is sent."""
 
 
 def weekly_report(

@@ -23,6 +23,8 @@ def main() -> int:
     rest.add_argument("week", help="a Monday, e.g. 2025-12-22")
     rest.add_argument("--full", action="store_true", help="from random weights, whatever is in use")
     commands.add_parser("graph", help="rewrite docs/graph.md")
+    commands.add_parser("doctor", help="what is reachable, what is missing, and where to get it")
+    commands.add_parser("env-example", help="rewrite .env.example")
     train = commands.add_parser("train", help="train forecasters for a Monday, and put them in use if they are better")
     train.add_argument("week", help="a Monday, e.g. 2025-12-22")
     train.add_argument("forecasters", nargs="*", help="which ones; those of the Monday graph by default")
@@ -34,6 +36,8 @@ def main() -> int:
     used.add_argument("forecaster")
     used.add_argument("version")
     actions.add_parser("sync", help="bring this disk and Hugging Face to the same versions")
+    history = commands.add_parser("history", help="the history of daily sentiment, on Hugging Face too")
+    history.add_argument("action", choices=["push", "pull"])
     tried = commands.add_parser("trials", help="everything that was ever trained, and what came of it")
     tried.add_argument("model", nargs="?", help="one of them, e.g. lstm; all by default")
     record = commands.add_parser("verify-record", help="check the chain of the forward record, and against the ledger")
@@ -64,12 +68,8 @@ def _run(chosen: argparse.Namespace) -> int:
         from learnfinance_dagster.commands.trials import list_trials
 
         return list_trials(chosen.model)
-    if chosen.command in {"up", "verify-record"}:
+    if chosen.command in {"up", "verify-record", "history", "doctor", "env-example", "graph"}:
         return _operate(chosen)
-    if chosen.command == "graph":
-        from learnfinance_dagster.commands.graph import write_graph
-
-        return write_graph()
     from learnfinance_dagster.commands import demo, learning
 
     if chosen.command == "sunday":
@@ -84,16 +84,40 @@ def _run(chosen: argparse.Namespace) -> int:
     return demo.prepare(chosen.port) if chosen.command == "prepare" else demo.demo()
 
 
+def _tool(command: str) -> int:
+    """Commands without arguments that look or write a file of the repository."""
+    if command == "doctor":
+        from learnfinance_dagster.commands.doctor import doctor
+
+        return doctor()
+    if command == "env-example":
+        from learnfinance_dagster.commands.env_example import write_example
+
+        return write_example()
+    from learnfinance_dagster.commands.graph import write_graph
+
+    return write_graph()
+
+
 def _operate(chosen: argparse.Namespace) -> int:
     """What concerns a house in operation."""
     if chosen.command == "up":
         from learnfinance_dagster.commands.up import up
 
         return up(chosen.port)
-    from learnfinance_dagster.commands.verify_record import verify_record
+    if chosen.command == "verify-record":
+        from learnfinance_dagster.commands.verify_record import verify_record
 
-    return verify_record(chosen.hashes)
+        return verify_record(chosen.hashes)
+    if chosen.command == "history":
+        from learnfinance_dagster.commands import history
+
+        return history.push() if chosen.action == "push" else history.pull()
+    return _tool(chosen.command)
 
 
 if __name__ == "__main__":
+    from learnfinance_dagster.commands.env_file import load_env_file
+
+    load_env_file()
     sys.exit(main())

@@ -27,6 +27,8 @@ from learnfinance_dagster.orchestration.handles import (
     Writer,
 )
 from learnfinance_dagster.orchestration.jobs import jobs_of
+from learnfinance_dagster.orchestration.mail_sensors import send_mail
+from learnfinance_dagster.orchestration.mailing import PostOffice
 from learnfinance_dagster.orchestration.policy_jobs import policy_jobs
 from learnfinance_dagster.orchestration.schedules import schedules_of
 from learnfinance_dagster.orchestration.sensors import sensors_of
@@ -42,6 +44,7 @@ from resources.doors import (
     PracticeMarketDoor,
     RegisteredModelsDoor,
     SimulatedBrokerDoor,
+    SmtpDoor,
     SqlLedgerDoor,
     SqlRecordsDoor,
     SqlTrialsDoor,
@@ -49,10 +52,12 @@ from resources.doors import (
 from resources.kill_switch import KillSwitch
 from resources.language.door import LanguageModelDoor
 from resources.live_market.door import LiveMarketDoor
+from resources.mail.queue import FileQueue
 from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
 from resources.practice_market.spec import PracticeSpec
 from resources.raw_evidence import RawFolder
+from resources.sentiment_history import SentimentHistoryDoor
 from resources.software import software_versions
 
 
@@ -169,6 +174,13 @@ def models_door(settings: Settings) -> LocalModelsDoor | HubModelsDoor:
     return HubModelsDoor(local, settings.hub_owner, settings.market_name, names, settings.endpoints.hugging_face)
 
 
+def sentiment_history(settings: Settings) -> SentimentHistoryDoor:
+    """Where the history of sentiment is kept besides this disk: where models are."""
+    return SentimentHistoryDoor(
+        "" if settings.models == "local" else settings.endpoints.hugging_face, settings.hub_owner, settings.market_name
+    )
+
+
 def training(settings: Settings) -> Training:
     """Where this market's models are made and kept."""
     register = trials_door(settings)
@@ -183,6 +195,17 @@ def trading_floor(settings: Settings, market: MarketDoor, clock: Callable[[], da
     accounts = tuple(allocator.name for allocator in allocation.chosen(settings.allocators))
     switch = KillSwitch(settings.trading == "off", settings.data)
     return TradingFloor(ledger_door(settings), brokers, clock or now, told, accounts, switch)
+
+
+def mailer_door(settings: Settings) -> SmtpDoor:
+    """The mail server that settings name."""
+    return SmtpDoor(settings.mail)
+
+
+def post_office(settings: Settings, clock: Callable[[], datetime] = now) -> PostOffice:
+    """This market's queue of letters, and who empties it."""
+    queue = FileQueue(settings.root / "outbox" / "queue")
+    return PostOffice(queue, mailer_door(settings), settings.mail, clock, settings.market_name)
 
 
 def build(
@@ -214,7 +237,7 @@ def build(
     jobs |= {following.name: following}
     return dg.Definitions(
         assets=all_assets(allocators, enabled, told),
-        jobs=list(jobs.values()),
+        jobs=[*jobs.values(), send_mail],
         schedules=schedules_of(jobs, dg.DefaultScheduleStatus(settings.schedule_status.upper())),
         sensors=sensors_of(jobs, trained, learned, dg.DefaultSensorStatus(settings.schedule_status.upper())),
         resources={
@@ -229,6 +252,8 @@ def build(
             "training": training(settings),
             "writer": Writer(LanguageModelDoor(settings.language), sources.raw, settings.language),
             "outbox": Outbox(settings.root / "outbox"),
+            "post": post_office(settings, clock or now),
+            "history": sentiment_history(settings),
             "parameters": told,
         },
         executor=dg.in_process_executor,

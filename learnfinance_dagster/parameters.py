@@ -137,6 +137,41 @@ class EndpointParameters(_Group):
     hugging_face: str = "https://huggingface.co"
 
 
+class MailParameters(_Group):
+    """Who gets the letters, and how. Address and password of the sender are SMTP_USER and SMTP_PASSWORD."""
+
+    send: Literal["outbox", "smtp"] = Field(
+        default="outbox", description="outbox: letters are files in the outbox and go nowhere; smtp: they are sent"
+    )
+    to: tuple[str, ...] = Field(default=(), description="who gets them; also EMAIL_TO, separated by commas")
+    cc: tuple[str, ...] = Field(default=(), description="who gets copies; also EMAIL_CC, separated by commas")
+    sender: str = Field(default="", description="address in From; default: SMTP_USER")
+    host: str = Field(default="", description="mail server; smtp.gmail.com where SMTP_USER ends with gmail.com")
+    port: int = Field(default=0, ge=0, le=65535, description="0: what is usual, 465 for ssl and 587 for starttls")
+    security: Literal["ssl", "starttls", "none"] = Field(
+        default="ssl", description="none is for servers on this machine only"
+    )
+    timeout: float = Field(default=20.0, gt=0, description="seconds of silence after which a server is given up")
+    failures: bool = Field(default=True, description="whether a run that failed for good is told by mail")
+    ui: str = Field(default="http://127.0.0.1:3000", description="address of the web UI, for links to runs")
+
+    @model_validator(mode="after")
+    def _passwords_travel_encrypted(self) -> Self:
+        if self.security == "none" and self.host not in {"localhost", "127.0.0.1", "::1"}:
+            msg = f"security=none is for servers on this machine only, and {self.host or 'no host'} is none"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _addresses_are_addresses(self) -> Self:
+        """What would break a header must not wait for the first Monday to be found out."""
+        for address in (*self.to, *self.cc, *filter(None, [self.sender])):
+            if not address.isprintable() or address.count("@") != 1 or address != address.strip() or "," in address:
+                msg = f"{address!r} is no address"
+                raise ValueError(msg)
+        return self
+
+
 class LanguageParameters(_Group):
     """Who writes the summary's words, and what may be spent on them."""
 

@@ -369,6 +369,56 @@ class TrialRegister(Protocol):
         ...
 
 
+class SentimentHistory(Protocol):
+    """Where the history of daily sentiment is kept besides this disk."""
+
+    def push(self, days: pd.DataFrame) -> str:
+        """Complete what is there with these rows (`schemas.signals.DailySentiment`); what was done, in a few words.
+
+        A day that is covered there is never replaced by one that was not fetched.
+
+        Raises:
+            TransientError: it could not be reached; what is there is as it was.
+            ConfigurationError: a setting or a credential is missing or wrong.
+        """
+        ...
+
+    def pull(self) -> pd.DataFrame | None:
+        """All that is there; None where nothing is.
+
+        Raises:
+            DataError: what is there is no such history.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MailReceipt:
+    """What a mail server said to each recipient; together all that were asked for."""
+
+    taken: tuple[str, ...]
+    refused: dict[str, str]
+    """Recipient → why not, for good."""
+    deferred: dict[str, str]
+    """Recipient → why not now."""
+
+
+class Mailer(Protocol):
+    """Sends finished letters."""
+
+    def send(self, letter: bytes, recipients: Sequence[str]) -> MailReceipt:
+        """Hand a complete message over to a server, for these recipients.
+
+        The message carries its own Message-ID, so that sending it again after an uncertain failure is harmless.
+
+        Raises:
+            TransientError: nobody was taken; trying again later may work.
+            RefusedError: nobody was taken, and nobody will be.
+            ConfigurationError: a setting or a credential is missing or wrong.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ForwardEntry:
     """One link of the forward record, as it is stored. `evaluation.forward_record` makes and reads them."""

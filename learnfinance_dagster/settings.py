@@ -5,12 +5,13 @@ Each field is an environment variable with the prefix `LEARNFINANCE_`; nested on
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.parameters import (
@@ -20,6 +21,7 @@ from learnfinance_dagster.parameters import (
     ForecastParameters,
     LanguageParameters,
     LiveParameters,
+    MailParameters,
     OrderParameters,
     PolicyParameters,
     PracticeParameters,
@@ -35,6 +37,36 @@ def _without_password(url: str) -> str:
         msg = "keep the password out of the URL: PGPASSWORD or a .pgpass file is read by the driver itself"
         raise ValueError(msg)
     return url
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+PLAIN_NAMES: dict[str, tuple[str, str, Callable[[str], Any]]] = {
+    "EMAIL_TO": ("mail", "to", _list),
+    "EMAIL_CC": ("mail", "cc", _list),
+    "STORAGE_BACKEND": ("", "models", lambda text: {"hf": "hub"}.get(text, text)),
+}
+"""Variables without our prefix that people know from elsewhere: group, field, and what the text becomes."""
+
+
+class _PlainNames(PydanticBaseSettingsSource):
+    """`PLAIN_NAMES` as a source of settings; ours, with the prefix, count more."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Nothing: all is said by calling."""
+        del field
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """What the variables say; blank ones say nothing."""
+        found: dict[str, Any] = {}
+        for name, (group, field, meaning) in PLAIN_NAMES.items():
+            if text := os.environ.get(name, "").strip():
+                place = found.setdefault(group, {}) if group else found
+                place[field] = meaning(text)
+        return found
 
 
 class Settings(BaseSettings):
@@ -96,6 +128,20 @@ class Settings(BaseSettings):
     policies: PolicyParameters = PolicyParameters()
     allocators: tuple[str, ...] = Field(default=(), description="which allocators have an account; none: all")
     endpoints: EndpointParameters = EndpointParameters()
+    mail: MailParameters = MailParameters()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then our variables, then those without our prefix."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, _PlainNames(settings_cls)
 
     @classmethod
     def from_environment(cls) -> "Settings":

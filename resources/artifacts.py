@@ -32,6 +32,10 @@ class ArtifactStore:
         """Whether it was ever stored."""
         return self.path(asset, week).exists()
 
+    def weeks(self, asset: str) -> list[str]:
+        """Every week that was ever stored, oldest first."""
+        return sorted(path.stem for path in self.path(asset, "x").parent.glob(f"*{self.path(asset, 'x').suffix}"))
+
     def write(self, asset: str, week: str, artifact: Any) -> Path:
         """Check and store one artifact.
 
@@ -40,7 +44,7 @@ class ArtifactStore:
         """
         path = self.path(asset, week)
         if asset in self.frames:
-            content = _parquet(self._checked(asset, week, artifact))
+            content = parquet(self._checked(asset, week, artifact))
         elif isinstance(artifact, self._values[asset]):
             content = to_json(artifact).encode()
         else:
@@ -70,7 +74,7 @@ class ArtifactStore:
         for week in weeks:
             if asset in self.frames:
                 parts.setdefault(week, artifacts.iloc[:0])
-                write_atomic(self.path(asset, week), _parquet(parts[week]))
+                write_atomic(self.path(asset, week), parquet(parts[week]))
             else:
                 self.write(asset, week, parts[week])
         return {week: len(parts[week]) if asset in self.frames else 1 for week in weeks}
@@ -139,7 +143,7 @@ def _span(weeks: list[str]) -> str:
     return weeks[0] if len(weeks) == 1 else f"{len(weeks)} weeks from {weeks[0]} to {weeks[-1]}"
 
 
-def _parquet(frame: pd.DataFrame) -> bytes:
+def parquet(frame: pd.DataFrame) -> bytes:
     """Equal frames give equal bytes: no index, no clock, fixed compression."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -7,17 +7,26 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from learnfinance_dagster.calendar import last_closed_session
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.handles import MarketDoor, ModelsDoor, TrialsDoor
+from learnfinance_dagster.parameters import MailParameters
 from learnfinance_dagster.ports import Broker, ForwardRecords, Ledger, Market, ModelStore, TrialRegister
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.simulated_broker import SimulatedBroker
 from resources.brokers.simulated import FileAccountStore
+from resources.credentials import secret
 from resources.files import write_atomic
 from resources.practice_market.spec import PracticeSpec
+
+if TYPE_CHECKING:
+    from resources.mail.smtp import SmtpMailer
+
+USER, PASSWORD = "SMTP_USER", "SMTP_PASSWORD"
+"""Names of credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,3 +222,17 @@ class SimulatedBrokerDoor:
 
     def _days(self, first: date, known_at: datetime, symbols: Collection[str]) -> MarketDays:
         return MarketDays(self.market.open().bars(first, last_closed_session(known_at), known_at, symbols))
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpDoor:
+    """The mail server that parameters name, with SMTP_USER and SMTP_PASSWORD, read whenever it is spoken to."""
+
+    parameters: MailParameters
+
+    def open(self) -> "SmtpMailer":
+        """The mailer; nothing is asked yet."""
+        from resources.mail.smtp import SmtpMailer
+
+        p = self.parameters
+        return SmtpMailer(p.host, p.port, p.security, p.sender, lambda: (secret(USER), secret(PASSWORD)), p.timeout)

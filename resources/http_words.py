@@ -4,6 +4,7 @@ import html
 import json
 import logging
 import re
+from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 import requests
@@ -31,24 +32,26 @@ def words(response: requests.Response) -> str:
 
 def spoken(text: str, request: requests.PreparedRequest) -> str:
     """A part of what a vendor says in answer to `request`, shortened, with echoes of our secrets blotted out."""
-    return _shortened(" ".join(_blotted(text, request).split()))
+    return shortened(" ".join(blotted(text, _secrets(request)).split()))
 
 
 def elsewhere(response: requests.Response) -> str:
     """The host that a redirect leads to, shortened, with echoes of our secrets blotted out."""
-    location = _blotted(response.headers.get("Location", ""), response.request)
+    location = blotted(response.headers.get("Location", ""), _secrets(response.request))
     try:
-        return _shortened(urlsplit(location).hostname or "another path")
+        return shortened(urlsplit(location).hostname or "another path")
     except ValueError:
         return UNREADABLE
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """As much of a vendor's words as a message repeats."""
     return text if len(text) <= WORDS else f"{text[:WORDS]}…"
 
 
-def _blotted(text: str, request: requests.PreparedRequest) -> str:
-    for secret in sorted(_secrets(request), key=len, reverse=True):
+def blotted(text: str, secrets: Iterable[str]) -> str:
+    """Text with every spelling of the secrets replaced by `***`."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
         spelled = "".join(f"(?:{'|'.join(map(re.escape, _spellings(letter)))})" for letter in secret)
         text = re.sub(spelled, "***", text, flags=re.IGNORECASE)
     return text

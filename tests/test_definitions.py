@@ -39,7 +39,10 @@ EXPERIENCE, REWARDS = ({f"{name}_{step}" for name in LEARNED} for step in ("expe
 CERTIFICATES, POLICIES = {"ppo_certificate", "sac_certificate"}, {f"{name}_policy" for name in LEARNED}
 IDLE = {"transfer_lstm_forecast"}
 """Forecasts that are made on demand."""
-WEEKLY_ASSETS = {name for name, asset in ASSETS.items() if asset.group_name not in PARTITIONS} - IDLE - REWARDS
+UPLOADS = {"sentiment_upload"}
+WEEKLY_ASSETS = (
+    {name for name, asset in ASSETS.items() if asset.group_name not in PARTITIONS} - IDLE - REWARDS - UPLOADS
+)
 HEAVY = {
     "torch",
     "transformers",
@@ -64,7 +67,7 @@ DECISION = datetime(2025, 12, 29, 12, 30, tzinfo=UTC)
 HELD = {
     "monday": WEEKLY_ASSETS - HISTORY,
     "research": WEEKLY_ASSETS - {"walk_forward_forecasts"},
-    "fill_sentiment_gaps": {"halal_universe", "daily_sentiment", "sentiment_gaps"},
+    "fill_sentiment_gaps": {"halal_universe", "daily_sentiment", "sentiment_gaps", "sentiment_upload"},
     "retrain": {"lstm_model", "patchtst_model"},
     "snapshots": {"lstm_snapshot", "patchtst_snapshot"},
     "walk_forward": {"walk_forward_forecasts"},
@@ -75,7 +78,7 @@ HELD = {
     "rewards": EXPERIENCE | REWARDS,
     "certify": CERTIFICATES,
     "policies": CERTIFICATES | {"policy_history"} | POLICIES,
-    "sunday": CERTIFICATES | {"policy_history", "training_summary"} | POLICIES,
+    "sunday": CERTIFICATES | {"policy_history", "training_summary", "training_mail"} | POLICIES,
 }
 """Job → its assets."""
 
@@ -106,7 +109,8 @@ def test_the_code_location_is_valid():
 
 def test_there_is_one_job_that_trades_one_that_completes_it_and_one_that_does_not():
     names = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names == set(HELD)
+    assert names == {*HELD, "send_mail"}
+    names.remove("send_mail")  # one step without assets
     trading = {key.path[-1] for name in names for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
     assert any(name.endswith("_submission") for name in trading)
     for name in names - {"monday", "follow", "research"}:
@@ -198,6 +202,8 @@ def test_sensors_wait_until_somebody_switches_them_on_and_start_no_job_that_plan
         "follow_orders": {"follow"},
         "label_rewards": {"rewards"},
         "retrain_on_drift": {"retrain", "policies"},
+        "send_mail": {"send_mail"},
+        "tell_failures": set(),
     }
     assert {sensor.default_status for sensor in found.values()} == {dg.DefaultSensorStatus.STOPPED}
 
@@ -205,15 +211,15 @@ def test_sensors_wait_until_somebody_switches_them_on_and_start_no_job_that_plan
 def test_a_house_without_learned_allocators_has_none_of_their_jobs():
     plain = build(Settings(allocators=PLAIN))
     names = {job.name for job in plain.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names == set(HELD) - {"rewards", "certify", "policies", "sunday"}
+    assert names == {*HELD, "send_mail"} - {"rewards", "certify", "policies", "sunday"}
     repository = plain.get_repository_def()
+    assert {sensor.name for sensor in repository.sensor_defs} == {"follow_orders", "send_mail", "tell_failures"}
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "monday",
         "sentiment_history",
         "retrain",
         "snapshots",
     }
-    assert [sensor.name for sensor in repository.sensor_defs] == ["follow_orders"]
     assert not {key.path[-1] for key in plain.resolve_asset_graph().get_all_asset_keys()} & (POLICIES | EXPERIENCE)
 
 

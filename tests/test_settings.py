@@ -13,7 +13,7 @@ from learnfinance_dagster.settings import REPOSITORY, Settings
 def bare_environment(monkeypatch):
     import os
 
-    for name in [name for name in os.environ if name.upper().startswith("LEARNFINANCE_")]:
+    for name in [name for name in os.environ if name.upper().startswith(("LEARNFINANCE_", "EMAIL_"))]:
         monkeypatch.delenv(name)
 
 
@@ -139,6 +139,35 @@ def test_no_real_vendor_is_asked_about_invented_names(monkeypatch, name, chosen)
     """Some of them are real tickers: their news stood under the banner that nothing here happened."""
     monkeypatch.setenv(f"LEARNFINANCE_{name.upper()}", chosen)
     with pytest.raises(ConfigurationError, match=f"LEARNFINANCE_{name.upper()}={chosen} needs LEARNFINANCE_MARKET"):
+        Settings.from_environment()
+
+
+def test_the_readers_of_letters_are_told_by_the_names_that_people_know(monkeypatch):
+    monkeypatch.setenv("EMAIL_TO", "bob@example.com, carol@example.com,")
+    monkeypatch.setenv("EMAIL_CC", " ")
+    mail = Settings.from_environment().mail
+    assert (mail.to, mail.cc, mail.send) == (("bob@example.com", "carol@example.com"), (), "outbox")
+
+
+def test_a_variable_with_our_prefix_counts_more(monkeypatch):
+    monkeypatch.setenv("EMAIL_TO", "bob@example.com")
+    monkeypatch.setenv("EMAIL_CC", "carol@example.com")
+    monkeypatch.setenv("LEARNFINANCE_MAIL__TO", '["dan@example.com"]')
+    mail = Settings.from_environment().mail
+    assert (mail.to, mail.cc) == (("dan@example.com",), ("carol@example.com",))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("EMAIL_TO", "bob", "'bob' is no address"),
+        ("EMAIL_TO", "bob@example.com\r\nBcc: x@example.com", "is no address"),
+        ("LEARNFINANCE_MAIL__SECURITY", "none", "servers on this machine only"),
+    ],
+)
+def test_mail_that_could_not_work_or_would_tell_a_password_is_refused_at_once(monkeypatch, name, value, why):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=why):
         Settings.from_environment()
 
 

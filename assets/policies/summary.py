@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from assets.narration import Occasion, worded, words_metadata
-from assets.reporting import READER, SENDER
+from assets.reporting import READER
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.allocation.rl.card import Behaviour, PolicyCard
 from learnfinance_dagster.allocation.rl.outcome import PolicyOutcome
@@ -29,6 +29,7 @@ from learnfinance_dagster.orchestration.handles import (
 from learnfinance_dagster.orchestration.partitions import TRAINING
 from learnfinance_dagster.orchestration.tables import png, stored_type
 from learnfinance_dagster.ports import ModelStore, Trial, TrialKind, TrialRegister
+from learnfinance_dagster.reporting.post import SENDER
 from learnfinance_dagster.reporting.training import (
     Behaved,
     ForecasterTraining,

@@ -4,7 +4,7 @@ from typing import Any
 
 from assets.signals.features import state_features, technical_features
 from assets.signals.filings import filings, fundamentals, halal_screen
-from assets.signals.history import daily_sentiment, sentiment_gaps
+from assets.signals.history import daily_sentiment, sentiment_gaps, sentiment_upload
 from assets.signals.news import news, news_sentiment
 
 
@@ -20,4 +20,5 @@ def signal_assets() -> list[Any]:  # shared arguments of a decorator hide from t
         technical_features,
         daily_sentiment,
         sentiment_gaps,
+        sentiment_upload,
     ]

@@ -5,14 +5,18 @@ import pandas as pd
 
 from assets.signals.asking import answers, tones
 from assets.signals.shared import SHOWN, WEEKLY_FRAME, names_of, of_week, spec
+from learnfinance_dagster.errors import LearnFinanceError
 from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import Parameters, Shelf, Sources
 from learnfinance_dagster.orchestration.partitions import weeks_of
 from learnfinance_dagster.orchestration.tables import markdown
-from learnfinance_dagster.ports import Coverage
+from learnfinance_dagster.ports import Coverage, SentimentHistory
 from learnfinance_dagster.signals.daily_sentiment import daily_sentiment as of_days
 from learnfinance_dagster.signals.daily_sentiment import sentiment_gaps as gaps_of
 from learnfinance_dagster.signals.news import deduplicated
+
+UPLOADED = "uploaded"
+"""Name of the check."""
 
 
 @dg.asset(**WEEKLY_FRAME, **spec("daily_sentiment"))
@@ -90,3 +94,27 @@ def sentiment_gaps(context: dg.AssetExecutionContext, daily_sentiment: pd.DataFr
         }
     )
     return found
+
+
+@dg.asset(
+    **WEEKLY_FRAME,
+    group_name="signals",
+    owners=["team:signals"],
+    kinds={"huggingface"},
+    check_specs=[dg.AssetCheckSpec(UPLOADED, asset="sentiment_upload", description="Red: tried again the next time.")],
+)
+def sentiment_upload(
+    context: dg.AssetExecutionContext, daily_sentiment: pd.DataFrame, history: dg.ResourceParam[SentimentHistory]
+) -> dg.MaterializeResult:
+    """The history of daily sentiment in a private repository of data on Hugging Face, where settings keep models too.
+
+    What is there is completed, day by day: a day that was fetched is never replaced by one that was not. Nothing reads
+    it here; `python -m learnfinance_dagster history pull` brings it to another machine.
+    """
+    try:
+        told, done = history.push(daily_sentiment), True
+    except LearnFinanceError as error:
+        told, done = str(error), False
+    context.log.info("%s", told)
+    check = dg.AssetCheckResult(check_name=UPLOADED, passed=done, description=told)
+    return dg.MaterializeResult(check_results=[check], metadata={"told": told})

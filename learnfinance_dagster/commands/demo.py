@@ -12,6 +12,7 @@ import dagster as dg
 
 from learnfinance_dagster.allocation import chosen
 from learnfinance_dagster.calendar import week_from_key, week_of
+from learnfinance_dagster.commands.env_file import refuse_quarrels
 from learnfinance_dagster.commands.following import World, follow_until_sent
 from learnfinance_dagster.commands.learning import learn
 from learnfinance_dagster.commands.running import run_monday
@@ -63,6 +64,7 @@ def prepare(port: int | None = None) -> int:
     """
     if port is not None:
         _check_free(port)
+        refuse_quarrels()
     os.environ.setdefault("DAGSTER_HOME", str(REPOSITORY))
     settings = Settings.from_environment()
     sweep(settings.root, time.time() - HOUR)

@@ -28,6 +28,7 @@ from learnfinance_dagster.commands.small_models import (
 )
 from learnfinance_dagster.definitions import artifact_store, build, defs, market_door
 from learnfinance_dagster.errors import ConfigurationError, DataError
+from learnfinance_dagster.parameters import MailParameters
 from learnfinance_dagster.ports import Market
 from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import Week
@@ -114,6 +115,7 @@ def _before_the_week(settings: Settings, market: Market, week: Week, horizon: st
                 "news": "market",  # only what lies in files can be spoilt, and no vendor is asked ten times
                 "fundamentals": "market",
                 "models": "local",
+                "mail": MailParameters(),  # nobody gets ten reports of one week
                 **small(settings, market),
             }
         )

@@ -7,6 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from learnfinance_dagster.orchestration.failures import in_one_line
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """What went wrong is told by the caller; the whole log is in the web UI."""
 
@@ -73,17 +75,10 @@ def run_range(
 def _result(result: dg.ExecuteInProcessResult) -> Result:
     failed = [event for event in result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE]
     checks = [check for check in result.get_asset_check_evaluations() if not check.passed]
-    failures = [f"{event.step_key}: {_last_line(event)}" for event in failed]
+    failures = [f"{event.step_key}: {in_one_line(event)}" for event in failed]
     if not result.success and not failures:
         failures = ["the run failed before its first step"]
     return Result(
         failures=tuple(failures),
         complaints=tuple(f"{check.asset_key.path[-1]}: {check.description}" for check in checks),
     )
-
-
-def _last_line(event: dg.DagsterEvent) -> str:
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None and error.cls_name != "Failure":  # which speaks our words
-        error = error.cause
-    return error.message.strip().splitlines()[-1] if error else "unknown error"

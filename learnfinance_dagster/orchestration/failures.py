@@ -17,6 +17,8 @@ from learnfinance_dagster.errors import LearnFinanceError, LookAheadError, Trans
 T = TypeVar("T")
 MAX_RETRIES = 3
 FIRST_WAIT_SECONDS = 5.0
+FAILURE = "dagster._core.definitions.events.Failure: "
+"""How Dagster begins what we said ourselves."""
 COMPLETED = "completed"
 """Name of the check on every asset of an account's branch."""
 
@@ -82,3 +84,11 @@ def isolated(context: dg.AssetExecutionContext, produce: Callable[[], T], stand_
         cause, failure = error, f"unexpected {type(error).__name__}: {error}"
     context.log.error("%s", failure, exc_info=cause)
     return Outcome(stand_in(failure), failure)
+
+
+def in_one_line(event: dg.DagsterEvent) -> str:
+    """What went wrong in a failed step: the innermost error's last line."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None and error.cls_name != "Failure":  # which speaks our words
+        error = error.cause
+    return error.message.strip().splitlines()[-1].removeprefix(FAILURE) if error else "unknown error"

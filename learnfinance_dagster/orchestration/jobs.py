@@ -35,7 +35,8 @@ def jobs_of(enabled: Sequence[str], registered: Sequence[str], learned: Sequence
     """
     every = dg.AssetSelection.all()
     later = dg.AssetSelection.assets(*(f"{name}_reward" for name in learned))  # when the week is over
-    weekly = every - dg.AssetSelection.groups("training", "snapshots") - later
+    kept_elsewhere = dg.AssetSelection.assets("sentiment_upload")  # no decision and no research leaves this machine
+    weekly = every - dg.AssetSelection.groups("training", "snapshots") - later - kept_elsewhere
     idle = dg.AssetSelection.assets(*(f"{name}_forecast" for name in registered if name not in enabled))
     jobs = [
         dg.define_asset_job(
@@ -56,7 +57,9 @@ def jobs_of(enabled: Sequence[str], registered: Sequence[str], learned: Sequence
         ),
         dg.define_asset_job(
             "fill_sentiment_gaps",
-            selection=dg.AssetSelection.assets("halal_universe", "daily_sentiment", "sentiment_gaps"),
+            selection=dg.AssetSelection.assets(
+                "halal_universe", "daily_sentiment", "sentiment_gaps", "sentiment_upload"
+            ),
             executor_def=IN_PROCESS,
             description=(
                 "The history of daily sentiment: fetches what was never fetched, scores it, and lists what is still"

@@ -21,12 +21,12 @@ def policy_jobs(specs: Sequence[PolicySpec]) -> dict[str, Any]:
         rewards_job([spec.name for spec in specs]),
         dg.define_asset_job(
             TRAINING_JOB,
-            selection=dg.AssetSelection.assets(*certificates, *policies, "training_summary"),
+            selection=dg.AssetSelection.assets(*certificates, *policies, "training_summary", "training_mail"),
             executor_def=IN_PROCESS,
             description=(
                 "For the Monday to come: gathers history, fine-tunes every policy (or trains its first version), judges"
                 " each beside the version in use and the baselines, puts the better ones in use, and writes the"
-                " training e-mail. It trades nothing."
+                " training e-mail, which is mailed where settings say so. It trades nothing."
             ),
         ),
         dg.define_asset_job(

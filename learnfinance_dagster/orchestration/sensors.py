@@ -13,6 +13,7 @@ from learnfinance_dagster.orchestration.follow import follow_orders
 from learnfinance_dagster.orchestration.handles import FOLLOW_JOB, Artifacts, MarketDoor, TradingFloor
 from learnfinance_dagster.orchestration.jobs import IN_PROCESS
 from learnfinance_dagster.orchestration.labels import Records, experience_name, reward_name, unlabelled
+from learnfinance_dagster.orchestration.mail_sensors import mail_sensors
 from learnfinance_dagster.values import Week
 
 LABEL_JOB = "rewards"
@@ -23,11 +24,11 @@ def sensors_of(
     jobs: Mapping[str, Any], forecasters: Sequence[str], learned: Sequence[str], status: dg.DefaultSensorStatus
 ) -> list[dg.SensorDefinition]:
     """Every sensor; those of learned allocators only where there are any."""
-    following = follow_orders(jobs[FOLLOW_JOB], learned, status)
+    everywhere = [follow_orders(jobs[FOLLOW_JOB], learned, status), *mail_sensors(status)]
     if not learned:
-        return [following]
+        return everywhere
     return [
-        following,
+        *everywhere,
         label_rewards(jobs[LABEL_JOB], learned, status),
         retrain_on_drift(jobs["retrain"], jobs["policies"], forecasters, learned, status),
     ]

@@ -55,7 +55,9 @@ def render_training_markup(summary: TrainingSummary, sources: Mapping[str, str])
     return fitted(render, DETAILS, sources)
 
 
-def render_training_eml(summary: TrainingSummary, sender: str, recipients: Sequence[str]) -> bytes:
+def render_training_eml(
+    summary: TrainingSummary, sender: str, recipients: Sequence[str], copies: Sequence[str] = ()
+) -> bytes:
     """The summary as a complete message, dated a day before the decision.
 
     Raises:
@@ -65,10 +67,10 @@ def render_training_eml(summary: TrainingSummary, sender: str, recipients: Seque
         subject=training_words.subject(summary),
         sent=summary.week.as_of - BEFORE,
         run=f"training:{summary.week.key}",
-        market=summary.market,
+        market=summary.market.name,
         text=render_training_text(summary),
         markup=lambda sources: render_training_markup(summary, sources),
         name="gate",
         picture=training_picture(summary),
     )
-    return mailed(letter, sender, recipients)
+    return mailed(letter, sender, recipients, copies)

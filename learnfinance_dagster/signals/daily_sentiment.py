@@ -49,6 +49,20 @@ def daily_sentiment(coverage: pd.DataFrame, articles: pd.DataFrame, scores: pd.D
     return table.assign(model=model)[COLUMNS].astype({"model": "str"})
 
 
+def completed(days: pd.DataFrame, others: pd.DataFrame | None) -> pd.DataFrame:
+    """All rows of both, a day that is covered before one that is not, and the first before the others.
+
+    Args:
+        days: columns of `schemas.signals.DailySentiment`.
+        others: likewise, e.g. of another machine.
+    """
+    if others is None:
+        return days
+    parts = [each[(each["state"] != NOT_FETCHED) == covered] for covered in (True, False) for each in (days, others)]
+    ranked = pd.concat([part for part in parts if len(part)] or [days], ignore_index=True)
+    return ranked.drop_duplicates(DAY).sort_values(DAY, ignore_index=True)
+
+
 def _means(joined: pd.DataFrame) -> pd.DataFrame:
     confidence = joined["confidence"].astype("float64")
     parts = joined[DAY].assign(

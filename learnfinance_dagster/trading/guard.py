@@ -7,13 +7,17 @@ may forbid too (`dry_run`); all that it can allow is real money, and only by nam
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from learnfinance_dagster.calendar import CLOSED
-from learnfinance_dagster.ports import BrokerClock
+from learnfinance_dagster.calendar import CLOSED, decision_time
+from learnfinance_dagster.ports import BrokerClock, MarketInfo
 from learnfinance_dagster.values import Week
 
 GRACE = timedelta(hours=3)
 """How long after the first open orders may still go out: a late daemon on Monday, not one on Thursday."""
 A_WEEK = timedelta(days=7)
+WEEKEND = timedelta(days=3)
+"""How long before a Monday's decision its trainings may be mailed: since Friday evening."""
+PRACTICE_SPAN = timedelta(weeks=10)
+"""The practice market's last weeks: those of the demo, and a little more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +81,33 @@ def refusal(facts: RunFacts, week: Week, clock: BrokerClock, *, off: str, real_m
     return ""
 
 
-def mail_refusal(facts: RunFacts, week: Week, *, practice: bool) -> str:
-    """Why this run may not send a letter about this week; empty when it may.
+def mail_refusal(facts: RunFacts, week: Week, market: MarketInfo) -> str:
+    """Why this run's letter must not be mailed; empty when it may.
+
+    The wall clock says which week is the current one. On the practice market, whose weeks are all past, its last weeks
+    count instead.
 
     Args:
         facts: of the run.
-        week: that the letter is about; the training letter of a Sunday is about the Monday after it.
-        practice: the market is invented, and nobody has asked for letters about it.
+        week: that the letter is about; the Sunday's letter is about the Monday after it.
+        market: where the week is.
     """
     if not facts.mails:
-        return "only the jobs 'monday' and 'sunday' send letters"
+        return "only the jobs 'monday' and 'sunday' mail; this run is another"
     if facts.backfill:
-        return "back-fills never send letters"
+        return "back-fills never mail"
     if facts.dry_run:
-        return "a dry run sends no letters"
-    if practice:
-        return "the practice market sends no letters"
-    if not week.as_of - A_WEEK <= facts.now < week.as_of + A_WEEK:
-        return f"{week.key} is not the current week"
-    return ""
+        return "a dry run mails nothing"
+    if market.is_practice:
+        is_recent = market.last_session - PRACTICE_SPAN < week.monday <= market.last_session + A_WEEK
+        return "" if is_recent else f"{week.key} is none of the practice market's last weeks"
+    if is_current(week, facts.now):
+        return ""
+    if facts.now < week.as_of:
+        return f"the week {week.key} has not come"
+    return f"{week.key} is not the current week any more: past weeks are never mailed"
+
+
+def is_current(week: Week, now: datetime) -> bool:
+    """Whether a letter about the week is news: from the weekend before its Monday until the next Monday's decision."""
+    return week.as_of - WEEKEND <= now < decision_time(week.monday + A_WEEK)

@@ -23,6 +23,11 @@ TRIES = 2
 """Commits to bring one branch to what it should hold. It is looked at before and after each: answers get lost."""
 
 
+def whoami(endpoint: str, token: Callable[[], str | None]) -> str:
+    """The name of the user whose token it is."""
+    return HubRepository("", endpoint, token, private=True).owner()
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
     """What the Hub tells of a file."""
@@ -54,21 +59,30 @@ class Tree:
         return CHECKSUMS in self.files
 
 
+Wanted = ModelFiles | Callable[[Tree], ModelFiles]
+
+
 @dataclass(frozen=True, slots=True)
 class HubRepository:
-    """A repository of models; every call asks the Hub, nothing is remembered."""
+    """A repository of models or of data; every call asks the Hub, nothing is remembered."""
 
     name: str
     """owner/name"""
     endpoint: str
     token: Callable[[], str | None] = field(repr=False)
     private: bool
+    kind: str = "model"
+    """`model` or `dataset`, as the Hub calls them."""
+
+    def owner(self) -> str:
+        """Whose the token is."""
+        return str(self._ask("asking whose HF_TOKEN is", lambda api: api.whoami())["name"])
 
     def branches(self) -> tuple[str, ...]:
         """Names of all branches; none where there is no repository."""
 
         def listed(api: "HfApi") -> tuple[str, ...]:
-            return tuple(f"{branch.name}" for branch in api.list_repo_refs(self.name).branches)
+            return tuple(f"{branch.name}" for branch in api.list_repo_refs(self.name, repo_type=self.kind).branches)
 
         try:
             return self._ask("listing branches", listed)
@@ -79,7 +93,8 @@ class HubRepository:
         """What a branch holds; None where there is no repository or no such branch."""
 
         def seen(api: "HfApi") -> Tree:
-            told = api.model_info(self.name, revision=branch, files_metadata=True)
+            info = api.dataset_info if self.kind == "dataset" else api.model_info
+            told = info(self.name, revision=branch, files_metadata=True)
             files = {
                 each.rfilename: RemoteFile(each.size or 0, each.blob_id or "", each.lfs.sha256 if each.lfs else None)
                 for each in told.siblings or ()
@@ -100,12 +115,13 @@ class HubRepository:
         with TemporaryDirectory() as folder:
             return {name: self._fetch_one(tree, name, folder) for name in names}
 
-    def hold(self, branch: str, wanted: ModelFiles, *, replace: bool) -> bool:
+    def hold(self, branch: str, wanted: Wanted, *, replace: bool) -> bool:
         """Make a branch hold these files, by one commit; True when something had to be sent.
 
         Args:
             branch: made where it is missing, with the repository.
-            wanted: with their checksums; files that are there already are not sent again.
+            wanted: with their checksums; files that are there already are not sent again. A function is told what the
+                branch holds, and told again when somebody else was faster.
             replace: other content under these names may give way, with what else its checksums list.
 
         Raises:
@@ -119,7 +135,8 @@ class HubRepository:
         for attempt in range(TRIES + 1):
             try:
                 tree = self._secured(self.look(branch) or self._started(branch))
-                missing, other = self._lacking(tree, wanted)
+                files = wanted(tree) if callable(wanted) else wanted
+                missing, other = self._lacking(tree, files)
                 if not missing | other:
                     return sent
                 if other and not replace:
@@ -127,8 +144,8 @@ class HubRepository:
                     raise RefusedError(msg)
                 if attempt < TRIES:
                     sent = True
-                    parts = {name: wanted[name] for name in missing | other}
-                    self._commit(branch, tree, parts, self._stale(tree, wanted))
+                    parts = {name: files[name] for name in missing | other}
+                    self._commit(branch, tree, parts, self._stale(tree, files))
             except BusyError:
                 raise
             except TransientError as error:
@@ -164,7 +181,12 @@ class HubRepository:
         path = self._ask(
             f"downloading {name}",
             lambda api: api.hf_hub_download(
-                self.name, name, revision=tree.commit, local_dir=folder, cache_dir=f"{folder}/none"
+                self.name,
+                name,
+                repo_type=self.kind,
+                revision=tree.commit,
+                local_dir=folder,
+                cache_dir=f"{folder}/none",
             ),
         )
         content = Path(path).read_bytes()
@@ -177,11 +199,11 @@ class HubRepository:
         """A new branch begins where the repository began: without any other version's files."""
 
         def start(api: "HfApi") -> None:
-            if not api.repo_exists(self.name):
-                api.create_repo(self.name, private=self.private, exist_ok=True)
+            if not api.repo_exists(self.name, repo_type=self.kind):
+                api.create_repo(self.name, repo_type=self.kind, private=self.private, exist_ok=True)
             if branch != MAIN:
-                first = api.list_repo_commits(self.name)[-1].commit_id
-                api.create_branch(self.name, branch=branch, revision=first, exist_ok=True)
+                first = api.list_repo_commits(self.name, repo_type=self.kind)[-1].commit_id
+                api.create_branch(self.name, repo_type=self.kind, branch=branch, revision=first, exist_ok=True)
 
         self._ask(f"making {branch}", start)
         tree = self.look(branch)
@@ -192,7 +214,7 @@ class HubRepository:
 
     def _secured(self, tree: Tree) -> Tree:
         if self.private and tree.is_public:
-            msg = f"{self._place} is public: make it private on the Hub, or say that models may be public"
+            msg = f"{self._place} is public: make it private on the Hub, or say that it may be public"
             raise ConfigurationError(msg)
         return tree
 
@@ -221,6 +243,7 @@ class HubRepository:
                     *(CommitOperationDelete(name) for name in sorted(gone)),
                     *(CommitOperationAdd(name, content) for name, content in sorted(files.items())),
                 ],
+                repo_type=self.kind,
                 commit_message=f"{branch}: {', '.join(sorted(files))}",
                 revision=branch,
                 parent_commit=onto.commit,

@@ -23,7 +23,7 @@ ALICE, READER, MALLORY = "hf_alice_canary_9f2c71", "hf_reader_canary_5b8e04", "h
 TOKENS = {ALICE: ("alice", True), READER: ("alice", False), MALLORY: ("mallory", True)}
 """Token → its owner, and whether it may write."""
 REPOS = {"lstm": "alice/lstm", "patchtst": "alice/patchtst"}
-LFS_SUFFIXES = (".safetensors", ".bin", ".pkl")
+LFS_SUFFIXES = (".safetensors", ".bin", ".pkl", ".parquet")
 COMMITS_A_PAGE = 2
 
 type_of_fault = Callable[[Callable[[], Reply]], Reply]
@@ -205,6 +205,10 @@ class HubServer(VendorServer):
             raise _RefusalError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return found
 
+    def whoami(self, request: Seen) -> Reply:
+        owner, _ = self._who(request)
+        return Reply({"type": "user", "name": owner, "auth": {"type": "access_token"}})
+
     # Repositories and branches.
 
     def create(self, request: Seen) -> Reply:
@@ -364,19 +368,20 @@ def _part(request: Seen, content: bytes, headers: dict[str, str]) -> Reply:
 
 _REPO = r"(?P<repo>[^/]+/[^/]+)"
 ROUTES: list[tuple[str, str, Callable[..., Reply]]] = [
+    ("GET", r"/api/whoami-v2", HubServer.whoami),
     ("POST", r"/api/repos/create", HubServer.create),
     ("POST", r"/api/validate-yaml", HubServer.validate),
-    ("GET", rf"/api/models/{_REPO}", HubServer.info),
-    ("GET", rf"/api/models/{_REPO}/revision/(?P<revision>[^/]+)", HubServer.info),
-    ("GET", rf"/api/models/{_REPO}/refs", HubServer.refs),
-    ("GET", rf"/api/models/{_REPO}/commits/(?P<revision>[^/]+)", HubServer.commits),
-    ("POST", rf"/api/models/{_REPO}/branch/(?P<branch>[^/]+)", HubServer.branch),
-    ("POST", rf"/api/models/{_REPO}/preupload/(?P<revision>[^/]+)", HubServer.preupload),
-    ("POST", rf"/api/models/{_REPO}/commit/(?P<revision>[^/]+)", HubServer.commit),
-    ("POST", rf"/{_REPO}\.git/info/lfs/objects/batch", HubServer.lfs_batch),
+    ("GET", rf"/api/(?:models|datasets)/{_REPO}", HubServer.info),
+    ("GET", rf"/api/(?:models|datasets)/{_REPO}/revision/(?P<revision>[^/]+)", HubServer.info),
+    ("GET", rf"/api/(?:models|datasets)/{_REPO}/refs", HubServer.refs),
+    ("GET", rf"/api/(?:models|datasets)/{_REPO}/commits/(?P<revision>[^/]+)", HubServer.commits),
+    ("POST", rf"/api/(?:models|datasets)/{_REPO}/branch/(?P<branch>[^/]+)", HubServer.branch),
+    ("POST", rf"/api/(?:models|datasets)/{_REPO}/preupload/(?P<revision>[^/]+)", HubServer.preupload),
+    ("POST", rf"/api/(?:models|datasets)/{_REPO}/commit/(?P<revision>[^/]+)", HubServer.commit),
+    ("POST", rf"/(?:datasets/)?{_REPO}\.git/info/lfs/objects/batch", HubServer.lfs_batch),
     ("POST", rf"/api/complete/{_REPO}", HubServer.complete),
     ("PUT", rf"/storage/{_REPO}/(?P<oid>[0-9a-f]+)", HubServer.store),
-    ("HEAD GET", rf"/{_REPO}/resolve/(?P<revision>[^/]+)/(?P<name>.+)", HubServer.resolve),
+    ("HEAD GET", rf"/(?:datasets/)?{_REPO}/resolve/(?P<revision>[^/]+)/(?P<name>.+)", HubServer.resolve),
     ("GET", rf"/storage/{_REPO}/(?P<oid>[0-9a-f]+)", HubServer.stored),
 ]
 """Methods, path, answer."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import pytest
+from mail_server import HERE, MailServer
 from tiny_policies import LEARNED, LEARNING, SMALL
 
 from assets.policies.models import lived_before
@@ -13,6 +14,7 @@ from learnfinance_dagster.allocation.rl.card import METADATA
 from learnfinance_dagster.calendar import week_from_key, week_of
 from learnfinance_dagster.definitions import ledger_door, models_door, trials_door
 from learnfinance_dagster.orchestration.labels import Records
+from learnfinance_dagster.parameters import MailParameters
 from learnfinance_dagster.ports import TrialKind
 
 FOLDERS = ("artifacts", "outbox", "models", "checkpoints")
@@ -259,3 +261,16 @@ def test_a_monday_that_was_traded_stays_as_it_was_whatever_sunday_put_in_use(lat
     assert went.success, went.errors
     assert {name for name, content in house.files("artifacts", "outbox").items() if files.get(name) != content} == set()
     assert house.money() == money
+
+
+def test_its_summary_is_mailed_where_settings_say_so(taught, build_house):
+    with MailServer() as server:
+        told = MailParameters(
+            send="smtp", host=HERE, port=server.port, security="none", to=("bob@localhost",), sender="desk@localhost"
+        )
+        house = build_house(taught.house).with_settings(**LEARNING, mail=told)
+        went = house.run("sunday", taught.week, select=["training_mail"])
+        assert went.success, went.errors
+        assert went.red == {}
+        (message,) = server.handler.messages
+    assert message["X-LearnFinance-Run"] == f"training:{taught.week}:attempt-1"

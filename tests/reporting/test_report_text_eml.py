@@ -87,7 +87,7 @@ def test_a_mail_without_a_curve_has_no_picture(make_report, make_section):
 
 def test_the_headers_follow_from_the_run_alone(make_report):
     message = parsed(make_report())
-    assert re.fullmatch(r"<paper\.2025-12-29\.[0-9a-f]{8}@learnfinance\.invalid>", message["Message-ID"])
+    assert re.fullmatch(r"<paper\.2025-12-29\.1\.[0-9a-f]{8}@learnfinance\.invalid>", message["Message-ID"])
     assert message["Date"].datetime == datetime(2025, 12, 29, 12, 30, tzinfo=UTC)
     assert (message["From"], message["To"]) == (SENDER, ", ".join(READERS))
 

@@ -226,7 +226,7 @@ def test_the_mail_has_text_and_page_and_picture_and_the_same_bytes_each_time():
 def test_the_mail_is_dated_on_the_sunday_and_is_not_the_weekly_report():
     message = email.message_from_bytes(render_training_eml(a_summary(), SENDER, READERS), policy=email.policy.default)
     assert message["Date"].datetime == a_summary().week.as_of - timedelta(days=1)
-    assert re.fullmatch(r"<training\.2025-12-29\.[0-9a-f]{8}@learnfinance\.invalid>", message["Message-ID"])
+    assert re.fullmatch(r"<training\.2025-12-29\.1\.[0-9a-f]{8}@learnfinance\.invalid>", message["Message-ID"])
 
 
 def test_hostile_words_are_shown_and_never_obeyed():

@@ -7,7 +7,7 @@ import pytest
 
 from learnfinance_dagster.calendar import CLOSED, week_of
 from learnfinance_dagster.orchestration.handles import TradingFloor
-from learnfinance_dagster.ports import BrokerClock
+from learnfinance_dagster.ports import BrokerClock, MarketInfo, PriceBasis
 from learnfinance_dagster.trading.guard import GRACE, RunFacts, mail_refusal, read_only, refusal
 
 WEEK = week_of(date(2025, 12, 29))
@@ -18,6 +18,7 @@ OPEN = datetime(2025, 12, 29, 14, 30, tzinfo=UTC)
 OFF = "trading is switched off (LEARNFINANCE_TRADING=off)"
 THURSDAY = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
 YEARS_LATER = datetime(2031, 1, 1, tzinfo=UTC)
+REAL = MarketInfo("us", False, PriceBasis.AS_TRADED, date(2010, 1, 4), date(2025, 12, 31))  # noqa: FBT003
 WALL, MARKET = BrokerClock.WALL, BrokerClock.MARKET
 
 
@@ -86,7 +87,7 @@ def test_a_back_fill_tag_forbids_whatever_else_is_true():
     ):
         run = facts(now, live_job=live_job, backfill=True, follows=follows, mails=True, confirmed=week.key)
         assert refusal(run, week, clock, off=off, real_money=real), f"a back-fill passed: {run}"
-        assert mail_refusal(run, week, practice=False), f"a back-fill mailed: {run}"
+        assert mail_refusal(run, week, REAL), f"a back-fill mailed: {run}"
 
 
 # ---- real money ----------------------------------------------------------------------------------------------------
@@ -128,7 +129,7 @@ def test_a_dry_run_sends_nothing_writes_nothing_and_mails_nothing(follows):
     for clock in (WALL, MARKET):
         assert "dry run" in refusal(run, WEEK, clock, off="")
     assert "dry run" in read_only(run)
-    assert "dry run" in mail_refusal(run, WEEK, practice=False)
+    assert "dry run" in mail_refusal(run, WEEK, REAL)
 
 
 def floor_at(now):
@@ -153,29 +154,6 @@ def test_a_plain_false_and_silence_are_none():
 def test_a_confirmation_by_reference_is_none():
     context = context_of("monday", config={"confirm_real_money": {"env": "WEEK"}})
     assert floor_at(DECISION).facts(context).confirmed == ""
-
-
-# ---- letters -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("run", "practice", "words"),
-    [
-        (facts(mails=True), False, ""),
-        (facts(mails=True), True, "practice"),
-        (facts(mails=False), False, "only the jobs"),
-        (facts(THURSDAY, mails=True), False, ""),
-        (facts(DECISION + timedelta(days=7), mails=True), False, "not the current week"),
-        (facts(DECISION - timedelta(hours=20), live_job=False, mails=True), False, ""),
-        (facts(DECISION - timedelta(days=8), mails=True), False, "not the current week"),
-        (facts(YEARS_LATER, mails=True), False, "not the current week"),
-    ],
-    ids=["monday", "practice", "research", "thursday", "a week late", "the sunday before", "too early", "years later"],
-)
-def test_letters_leave_only_in_their_own_week(run, practice, words):
-    found = mail_refusal(run, WEEK, practice=practice)
-    assert words in found
-    assert bool(found) == bool(words)
 
 
 # ---- tags ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Letters: the queue that keeps them, and the servers that carry them."""
