@@ -35,9 +35,9 @@ ui: .venv/.run ## the Dagster web UI on http://127.0.0.1:3000
 up: .venv/.run ## web UI, daemon and code server on PostgreSQL; see deploy/README.md
 	@exec $(BIN)/python -m learnfinance_dagster up --port $${PORT:-3000}
 
-monday: .venv/.run ## WEEK=2025-12-22: run one Monday, for real on the simulated accounts
+monday: .venv/.run ## WEEK=2025-12-22 [DRY=1] [CONFIRM=2025-12-22]: run one Monday; CONFIRM where money is real
 	@test -n "$(WEEK)" || { echo "which one? make monday WEEK=2025-12-22"; exit 1; }
-	@$(BIN)/python -m learnfinance_dagster monday $(WEEK)
+	@$(BIN)/python -m learnfinance_dagster monday $(WEEK) $(if $(DRY),--dry-run) $(if $(CONFIRM),--confirm-real-money $(CONFIRM))
 
 train: .venv/.run ## WEEK=2025-12-22 [FORECASTER=lstm]: train forecasters for a Monday
 	@test -n "$(WEEK)" || { echo "which one? make train WEEK=2025-12-22"; exit 1; }

@@ -12,6 +12,8 @@ from assets.forward_record import NAME, forward_record_asset
 from assets.mailing import training_mail, weekly_mail
 from assets.market_data import daily_bars
 from assets.policies import policies_assets, stored_policy_values
+from assets.reconciliation import NAME as RECONCILIATION
+from assets.reconciliation import reconciliation_asset
 from assets.reporting import weekly_report
 from assets.signals import signal_assets
 from assets.summary import weekly_summary_asset
@@ -27,6 +29,7 @@ from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.handles import Parameters
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.reporting.post import MailOutcome
+from learnfinance_dagster.trading.reconciliation import Reconciliation
 from learnfinance_dagster.values import Narration, TargetWeights
 
 
@@ -50,6 +53,7 @@ def all_assets(
         daily_bars,
         weekly_mail,
         forward_record_asset([allocator.name for allocator in allocators]),
+        reconciliation_asset(allocators),
         weekly_summary_asset(allocators, enabled),
         weekly_report(allocators, enabled, ("weekly_summary", *(["analyst_notes"] if notes else []))),
     ]
@@ -75,6 +79,7 @@ def stored_values() -> dict[str, type]:
         NAME: WeekRecord,
         "weekly_summary": Narration,
         "analyst_notes": AnalystNotes,
+        RECONCILIATION: Reconciliation,
         **{f"{forecaster.name}_{kind}": Card for forecaster in FORECASTERS for kind in ("model", "snapshot")},
         **{f"{allocator.name}_{step}": kind for allocator in ALLOCATORS for step, kind in steps.items()},
         **stored_policy_values(ALLOCATORS),

@@ -10,12 +10,13 @@ import dagster as dg
 
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.orchestration.handles import MarketDoor, TradingFloor
-from learnfinance_dagster.orchestration.mailing import STAYS_NEWS, PostOffice, mail_facts, may_not_mail
+from learnfinance_dagster.orchestration.mailing import STAYS_NEWS, PostOffice
 from learnfinance_dagster.orchestration.partitions import TRAINING, WEEKLY
 from learnfinance_dagster.orchestration.tables import stored_type
 from learnfinance_dagster.reporting.content import WeeklyReport
 from learnfinance_dagster.reporting.post import SENDER, MailOutcome, MailState
 from learnfinance_dagster.reporting.training import TrainingSummary
+from learnfinance_dagster.trading.guard import mail_refusal
 from learnfinance_dagster.values import Week
 
 MAILED = "mailed"
@@ -94,7 +95,7 @@ def _posted(
 ) -> dg.MaterializeResult:
     (market, floor, post), week = house, week_from_key(context.partition_key)
     try:
-        refusal = may_not_mail(mail_facts(context, floor), week, market.open().info) if post.is_open else ""
+        refusal = mail_refusal(floor.facts(context), week, market.open().info) if post.is_open else ""
         outcome = post.posted(name, render, refusal, _until(week, post.clock()))
         if post.is_open and not refusal:
             _try_the_others(context, post, name)

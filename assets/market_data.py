@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 import pandas as pd
 
+from assets.latecomers import with_latecomers
 from learnfinance_dagster.calendar import mondays_between, session_close, week_of
 from learnfinance_dagster.errors import DataError, LookAheadError
 from learnfinance_dagster.orchestration.failures import translated
@@ -132,4 +133,5 @@ def _fetch(source: Market, weeks: list[Week]) -> pd.DataFrame:
     ends = pd.Series(pd.to_datetime([week_of(monday).last_session for monday in every]))
     slot = ends.searchsorted(pd.to_datetime(bars["date"]), side="left")
     keys = pd.Series([monday.isoformat() for monday in every])
-    return bars.assign(week=keys.to_numpy()[slot]).astype({"volume": "float64"})
+    bars = with_latecomers(bars.assign(week=keys.to_numpy()[slot]), source, [week_of(monday) for monday in every])
+    return bars.astype({"volume": "float64"})

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from assets.reconciliation import NAME as RECONCILIATION
 from assets.report_evidence import FRAMES, evidence_summary
 from assets.report_forecasts import forecast_summary
 from assets.trading import STEPS
@@ -24,7 +25,7 @@ from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor, Training
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import png, stored_type
-from learnfinance_dagster.ports import Ledger, Market, MarketInfo, ModelStore
+from learnfinance_dagster.ports import CAVEAT, Ledger, Market, MarketInfo, ModelStore
 from learnfinance_dagster.reporting.content import AccountSection, UniverseSummary, WeeklyReport
 from learnfinance_dagster.reporting.evidence import EvidenceSummary
 from learnfinance_dagster.reporting.forecasts import ForecastSummary
@@ -32,6 +33,7 @@ from learnfinance_dagster.reporting.policies import PolicyLine
 from learnfinance_dagster.reporting.post import SENDER
 from learnfinance_dagster.trading.desk import FRESH_SESSIONS
 from learnfinance_dagster.trading.guard import read_only
+from learnfinance_dagster.trading.reconciliation import Reconciliation
 from learnfinance_dagster.values import EquityMark, Week
 
 READER = "reader@localhost"
@@ -95,7 +97,16 @@ def report_inputs(allocators: Sequence[Allocator], forecasters: Sequence[Forecas
     """Assets that a report is made of: every account's branch, the evidence, the forecasts, and drift."""
     steps = (f"{a.name}_{step}" for a in allocators for step in ("weights", *STEPS))
     forecasts = (f"{each.name}_forecast" for each in forecasters)
-    names = (*steps, "halal_universe", "screened_universe", *FRAMES, *forecasts, "drift", "forward_record")
+    names = (
+        *steps,
+        "halal_universe",
+        "screened_universe",
+        *FRAMES,
+        *forecasts,
+        "drift",
+        "forward_record",
+        RECONCILIATION,
+    )
     return {name: dg.AssetIn() for name in names}
 
 
@@ -119,7 +130,8 @@ def report_content(
     forecasts = forecast_summary(forecasters, found, names, allocators, models)
     content = _content(week, market.open(), halal, screened, sections, evidence, forecasts, parameters)
     lines = _policies(allocators, sections, models)
-    return replace(content, policies=lines, drift=found["drift"], record=found["forward_record"])
+    told = (*content.warnings, *_trading_warnings(floor.switch(), found[RECONCILIATION]))
+    return replace(content, policies=lines, drift=found["drift"], record=found["forward_record"], warnings=told)
 
 
 def _content(
@@ -132,10 +144,10 @@ def _content(
     forecasts: ForecastSummary,
     parameters: Parameters,
 ) -> WeeklyReport:
-    is_dated = source.members(week.as_of) is not None
+    is_dated, notes = source.members(week.as_of) is not None, source.notes(week.as_of)
     return WeeklyReport(
         week=week,
-        market=source.info,
+        market=replace(source.info, last_session=min(source.info.last_session, week.last_session)),
         initial_cash=parameters.initial_cash,
         universe=_universe(halal, screened),
         accounts=sections,
@@ -143,9 +155,13 @@ def _content(
         forecasts=forecasts,
         warnings=(
             *_warnings(halal, source.info, parameters, is_dated=is_dated),
+            *(note.text for note in notes if note.topic == CAVEAT),
             *_old_prices(sections, week),
         ),
-        provenance=(("Software", _versions()),),
+        provenance=(
+            ("Software", _versions()),
+            *((note.topic.capitalize(), note.text) for note in notes if note.topic != CAVEAT),
+        ),
     )
 
 
@@ -229,6 +245,12 @@ def _warnings(halal: pd.DataFrame, market: MarketInfo, parameters: Parameters, *
     if not is_dated and not any(text.startswith("survivorship") for text in market.caveats):
         found.append("survivorship: current constituents")
     return tuple(found)
+
+
+def _trading_warnings(off: str, found: Reconciliation) -> tuple[str, ...]:
+    """What stands between the accounts and their orders, or between the ledger and the brokers."""
+    switched = (f"{off[:1].upper()}{off[1:]}: no orders are sent.",) if off else ()
+    return (*switched, *(f"Ledger and broker differ: {told}." for told in found.told))
 
 
 def _old_prices(sections: Sequence[AccountSection], week: Week) -> tuple[str, ...]:

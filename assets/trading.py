@@ -1,6 +1,8 @@
 """Stage trading: per account `portfolio` → `order_plan` → `submission` → `fills`. The thinking is in `trading.Desk`."""
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,12 +12,16 @@ import pandas as pd
 
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.allocation.constraints import check_weights
+from learnfinance_dagster.calendar import last_closed_session, week_from_key
+from learnfinance_dagster.errors import LearnFinanceError
+from learnfinance_dagster.orchestration.choices import TradingChoices
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed, isolated
 from learnfinance_dagster.orchestration.handles import Counter, MarketDoor, Parameters, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY, history
 from learnfinance_dagster.orchestration.tables import markdown, stored_type
-from learnfinance_dagster.ports import Market
+from learnfinance_dagster.ports import BrokerClock, Market
 from learnfinance_dagster.trading.market_days import MarketDays
+from learnfinance_dagster.trading.submit import shown
 from learnfinance_dagster.values import FillReport, Mode, OrderPlan, Portfolio, Submission, TargetWeights
 
 MARKING_WINDOW = timedelta(days=60)
@@ -74,15 +80,21 @@ def _portfolio_asset(account: str) -> dg.AssetsDefinition:
         daily_bars=_bars_input(),
     )
     def portfolio(
-        context: dg.AssetExecutionContext, daily_bars: pd.DataFrame, floor: dg.ResourceParam[TradingFloor]
+        context: dg.AssetExecutionContext,
+        daily_bars: pd.DataFrame,
+        floor: dg.ResourceParam[TradingFloor],
+        trading: TradingChoices,  # noqa: ARG001 - declared, so that a run can be told; the floor reads it
     ) -> dg.MaterializeResult:
-        counter = floor.counter(context, account)
+        week = week_from_key(context.partition_key)
+
+        def produce() -> Portfolio:
+            counter = floor.counter(context, account)
+            return counter.desk.portfolio(week, _known_days(daily_bars, counter), counter.refusal)
+
         outcome = isolated(
             context,
-            lambda: counter.desk.portfolio(counter.week, _known_days(daily_bars, counter), counter.refusal),
-            lambda failure: Portfolio(
-                account, counter.week.run_id, Decimal(0), (), 0, Mode.DRY_RUN, counter.refusal, failure
-            ),
+            produce,
+            lambda failure: Portfolio(account, week.run_id, Decimal(0), (), 0, Mode.DRY_RUN, "", failure),
         )
         found = outcome.value
         rows = [(p.symbol, p.qty, p.price, f"{p.market_value:.2f}", p.price_date) for p in found.positions]
@@ -94,9 +106,7 @@ def _portfolio_asset(account: str) -> dg.AssetsDefinition:
             "note": found.note or "none",
             "table": markdown(["symbol", "shares", "price", "value USD", "price of"], rows),
         }
-        return dg.MaterializeResult(
-            value=found, metadata=metadata, check_results=[completed({counter.week.key: outcome})]
-        )
+        return dg.MaterializeResult(value=found, metadata=metadata, check_results=[completed({week.key: outcome})])
 
     return portfolio
 
@@ -121,11 +131,12 @@ def _order_plan_asset(account: str) -> dg.AssetsDefinition:
         daily_bars: pd.DataFrame,
         floor: dg.ResourceParam[TradingFloor],
         parameters: dg.ResourceParam[Parameters],
+        trading: TradingChoices,  # noqa: ARG001 - as above
     ) -> dg.MaterializeResult:
-        counter = floor.counter(context, account)
         allowed = set(screened_universe.loc[screened_universe["kept"], "symbol"])
 
         def plan() -> OrderPlan:
+            counter = floor.counter(context, account)
             if counter.desk.decide(counter.week, counter.refusal).recorded is None:
                 check_weights(weights, allowed, parameters.allocation)
             days = _known_days(daily_bars, counter)
@@ -135,7 +146,7 @@ def _order_plan_asset(account: str) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             value=outcome.value,
             metadata=_plan_metadata(outcome.value),
-            check_results=[completed({counter.week.key: outcome})],
+            check_results=[completed({context.partition_key: outcome})],
         )
 
     return order_plan
@@ -170,7 +181,8 @@ def _submission_asset(account: str) -> dg.AssetsDefinition:
         account,
         "submission",
         f"The plan of `{account}` brought to its broker, each order exactly once: recorded first, looked up by its id,"
-        " then sent. Running it again sends nothing that is already there. Only the job `monday` sends at all.",
+        " then sent. Running it again sends nothing that is already there. At a broker whose sells take time, buys wait"
+        " for them, and the job `follow` sends them. Only these two jobs send at all.",
         order_plan=dg.AssetIn(f"{account}_order_plan"),
         portfolio=dg.AssetIn(f"{account}_portfolio"),
     )
@@ -179,33 +191,52 @@ def _submission_asset(account: str) -> dg.AssetsDefinition:
         order_plan: OrderPlan,
         portfolio: Portfolio,
         floor: dg.ResourceParam[TradingFloor],
+        trading: TradingChoices,  # noqa: ARG001 - as above
     ) -> dg.MaterializeResult:
-        counter = floor.counter(context, account)
-        outcome = isolated(
-            context,
-            lambda: counter.desk.submit(
-                counter.week, portfolio, order_plan, counter.refusal, read_only=counter.read_only
-            ),
-            lambda failure: Submission(
-                account, order_plan.run_id, order_plan.attempt, order_plan.mode, failure, (), {}
-            ),
-        )
-        sent = outcome.value
-        metadata = {
-            "accepted": len(sent.accepted),
-            "refused": len(sent.refused),
-            "mode": sent.mode.value,
-            "mode_reason": sent.mode_reason or "none",
-            "table": markdown(
-                ["order", "outcome"],
-                [(i, "accepted") for i in sent.accepted] + [(i, reason) for i, reason in sent.refused.items()],
-            ),
-        }
+        def submit() -> Submission:
+            counter = floor.counter(context, account)
+            told = {"read_only": counter.read_only, "now": counter.now}
+            if counter.follows:
+                return counter.desk.follow(counter.week, counter.refusal, **told)
+            return counter.desk.submit(counter.week, portfolio, order_plan, counter.refusal, **told)
+
+        outcome = isolated(context, submit, lambda failure: _as_recorded(floor, order_plan, failure))
         return dg.MaterializeResult(
-            value=sent, metadata=metadata, check_results=[completed({counter.week.key: outcome})]
+            value=outcome.value,
+            metadata=_submission_metadata(outcome.value, order_plan),
+            check_results=[completed({context.partition_key: outcome})],
         )
 
     return submission
+
+
+def _as_recorded(floor: TradingFloor, plan: OrderPlan, failure: str) -> Submission:
+    """What the ledger knows of a submission that failed half-way: orders may have arrived before it did."""
+    attempt = None
+    if plan.mode is Mode.LIVE:
+        with suppress(LearnFinanceError):  # the ledger may be what failed; the failure is told all the same
+            attempt = floor.ledger.open().latest_attempt(plan.account, plan.run_id)
+    return replace(shown(plan, attempt), mode_reason=failure)
+
+
+def _submission_metadata(sent: Submission, plan: OrderPlan) -> dict[str, Any]:
+    """What became of each order; in a dry run, what would have been sent."""
+    rows = [(each, "accepted") for each in sent.accepted]
+    rows += [*sent.refused.items(), *sent.waiting.items()]
+    would = plan.orders if sent.mode is Mode.DRY_RUN else ()
+    rows += [
+        (order.client_order_id, f"would be sent: {order.side.value} {order.qty} at {order.limit_price}")
+        for order in would
+    ]
+    return {
+        "accepted": len(sent.accepted),
+        "refused": len(sent.refused),
+        "waiting": len(sent.waiting),
+        "would_be_sent": len(would),
+        "mode": sent.mode.value,
+        "mode_reason": sent.mode_reason or "none",
+        "table": markdown(["order", "outcome"], rows),
+    }
 
 
 def _fills_asset(account: str) -> dg.AssetsDefinition:
@@ -223,12 +254,12 @@ def _fills_asset(account: str) -> dg.AssetsDefinition:
         submission: Submission,  # noqa: ARG001 - the fate is asked for after the sending
         floor: dg.ResourceParam[TradingFloor],
         market: dg.ResourceParam[MarketDoor],
+        trading: TradingChoices,  # noqa: ARG001 - as above
     ) -> dg.MaterializeResult:
-        counter = floor.counter(context, account)
-
         def settle() -> FillReport:
+            counter = floor.counter(context, account)
             source = market.open()
-            known_at = floor.revealed(counter, source.info)
+            known_at = floor.revealed(counter.week, counter.desk.broker.clock, source.info)
             days = _marking_days(source, counter, known_at, order_plan)
             return counter.desk.settle(counter.week, order_plan, days, known_at, read_only=counter.read_only)
 
@@ -256,16 +287,22 @@ def _fills_asset(account: str) -> dg.AssetsDefinition:
             ),
         }
         return dg.MaterializeResult(
-            value=report, metadata=metadata, check_results=[completed({counter.week.key: outcome})]
+            value=report, metadata=metadata, check_results=[completed({context.partition_key: outcome})]
         )
 
     return fills
 
 
 def _marking_days(source: Market, counter: Counter, known_at: datetime, plan: OrderPlan) -> MarketDays:
-    """Bars for the equity mark: of everything held or ordered, up to the first session."""
+    """Bars for the equity mark: of everything held or ordered, up to the first session.
+
+    A broker on the wall clock holds what it holds today, so what happened to its shares since is needed too.
+    """
     week = counter.week
-    held: Collection[str] = counter.desk.broker.account(week.as_of).positions
+    broker = counter.desk.broker
+    held: Collection[str] = broker.account(week.as_of).positions
     symbols = {*held, *(order.symbol for order in plan.orders)}
     last = week.sessions[0] if week.sessions else week.last_session
+    if broker.clock is BrokerClock.WALL:
+        last = max(last, last_closed_session(known_at))
     return MarketDays(source.bars(last - MARKING_WINDOW, last, known_at, symbols))

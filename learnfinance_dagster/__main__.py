@@ -17,6 +17,8 @@ def main() -> int:
     everything.add_argument("--port", type=int, default=3000, help="where the UI listens")
     one = commands.add_parser("monday", help="run one Monday")
     one.add_argument("week", help="a Monday, e.g. 2025-12-22")
+    one.add_argument("--dry-run", action="store_true", help="compute everything, show what would be sent, send nothing")
+    one.add_argument("--confirm-real-money", default="", metavar="WEEK", help="the week again, where money is real")
     rest = commands.add_parser("sunday", help="train and judge the policies of learned allocators for a Monday")
     rest.add_argument("week", help="a Monday, e.g. 2025-12-22")
     rest.add_argument("--full", action="store_true", help="from random weights, whatever is in use")
@@ -76,7 +78,9 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.command == "train":
         return demo.train(chosen.week, chosen.forecasters)
     if chosen.command == "monday":
-        return demo.one_monday(chosen.week)
+        from learnfinance_dagster.orchestration.choices import RunChoices
+
+        return demo.one_monday(chosen.week, RunChoices(chosen.dry_run, chosen.confirm_real_money))
     return demo.prepare(chosen.port) if chosen.command == "prepare" else demo.demo()
 
 

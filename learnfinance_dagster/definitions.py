@@ -11,6 +11,8 @@ from learnfinance_dagster import allocation
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting import FORECASTERS, chosen
+from learnfinance_dagster.orchestration.choices import TradingChoices
+from learnfinance_dagster.orchestration.follow import follow_job
 from learnfinance_dagster.orchestration.handles import (
     BrokerDoor,
     FilingsDoor,
@@ -47,7 +49,9 @@ from resources.doors import (
     SqlRecordsDoor,
     SqlTrialsDoor,
 )
+from resources.kill_switch import KillSwitch
 from resources.language.door import LanguageModelDoor
+from resources.live_market.door import LiveMarketDoor
 from resources.mail.queue import FileQueue
 from resources.models.checkpoints import FileCheckpoints
 from resources.outbox import Outbox
@@ -62,8 +66,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def market_door(settings: Settings) -> PracticeMarketDoor | DirectoryMarketDoor:
+def market_door(settings: Settings) -> PracticeMarketDoor | DirectoryMarketDoor | LiveMarketDoor:
     """The market source that settings name."""
+    if settings.market == "live":
+        funds, folder = settings.universe.funds, settings.data / "market"
+        return LiveMarketDoor(folder, settings.root, funds, settings.live, settings.endpoints, now)
     if settings.market == "directory":
         return DirectoryMarketDoor(settings.market_directory, settings.root)
     return PracticeMarketDoor(settings.root, PracticeSpec(**settings.practice.model_dump()))
@@ -82,7 +89,6 @@ def parameters(settings: Settings) -> Parameters:
         costs=CostModel(settings.cost_bps_per_side),
         initial_cash=Decimal(settings.initial_cash),
         seed=settings.seed,
-        armed=settings.trading == "on",
         reveal_fills=settings.market_clock == "first_session",
     )
 
@@ -182,6 +188,15 @@ def training(settings: Settings) -> Training:
     return Training(models, register, FileCheckpoints(settings.root / "checkpoints"), software_versions)
 
 
+def trading_floor(settings: Settings, market: MarketDoor, clock: Callable[[], datetime] | None = None) -> TradingFloor:
+    """All that stands between this market's accounts and their brokers."""
+    told = parameters(settings)
+    brokers = broker_door(settings, market, told)
+    accounts = tuple(allocator.name for allocator in allocation.chosen(settings.allocators))
+    switch = KillSwitch(settings.trading == "off", settings.data)
+    return TradingFloor(ledger_door(settings), brokers, clock or now, told, accounts, switch)
+
+
 def mailer_door(settings: Settings) -> SmtpDoor:
     """The mail server that settings name."""
     return SmtpDoor(settings.mail)
@@ -200,10 +215,8 @@ def build(
     told = parameters(settings)
     source = market or market_door(settings)
     store = artifact_store(settings)
-    ledger = ledger_door(settings)
-    brokers = broker_door(settings, source, told)
     allocators = allocation.chosen(settings.allocators)
-    floor = TradingFloor(ledger, brokers, clock or now, told, tuple(allocator.name for allocator in allocators))
+    floor = trading_floor(settings, source, clock)
     sources = Sources(
         news_door(settings, source),
         filings_door(settings, source),
@@ -219,7 +232,9 @@ def build(
             " leave them out of LEARNFINANCE_ALLOCATORS"
         )
         raise ConfigurationError(msg)
+    following = follow_job(floor.accounts, learned)
     jobs = jobs_of(trained, [each.name for each in FORECASTERS], learned) | policy_jobs(specs)
+    jobs |= {following.name: following}
     return dg.Definitions(
         assets=all_assets(allocators, enabled, told),
         jobs=[*jobs.values(), send_mail],
@@ -233,6 +248,7 @@ def build(
             "shelf": Shelf(store, floor),
             "floor": floor,
             "records": records_door(settings),
+            "trading": TradingChoices(),
             "training": training(settings),
             "writer": Writer(LanguageModelDoor(settings.language), sources.raw, settings.language),
             "outbox": Outbox(settings.root / "outbox"),

@@ -76,6 +76,12 @@ class OrderParameters(_Group):
     max_position: float = Field(default=0.25, gt=0, le=1, description="share of NAV no buy may take a name beyond")
     allow: tuple[str, ...] = ()
     block: tuple[str, ...] = ()
+    buy_deadline_minutes: int = Field(
+        default=60,
+        ge=0,
+        le=180,
+        description="minutes after the first open that buys wait for sells at a broker on the wall clock",
+    )
 
 
 class SignalParameters(_Group):
@@ -122,6 +128,9 @@ class EndpointParameters(_Group):
         default="https://paper-api.alpaca.markets", description="orders go nowhere else but to this machine, for tests"
     )
     yahoo: str = "https://finance.yahoo.com"
+    """Any other stands for all hosts of Yahoo, those of prices and fund data too."""
+    sp_funds: str = "https://www.sp-funds.com/wp-content/uploads/data/TidalFG_Holdings_{fund}.csv"
+    wahed: str = "https://docs.google.com/spreadsheets/d/{sheet}/gviz/tq?tqx=out:csv"
     edgar: str = "https://data.sec.gov"
     edgar_files: str = "https://www.sec.gov"
     alpha_vantage: str = "https://www.alphavantage.co"
@@ -184,6 +193,41 @@ class LanguageParameters(_Group):
             msg = "adapter=compatible needs base_url and model"
             raise ValueError(msg)
         return self
+
+
+class LiveParameters(_Group):
+    """The live market: whom to ask for prices and fund holdings."""
+
+    prices: Literal["yahoo", "alpaca"] = Field(
+        default="yahoo", description="who is asked for daily bars; alpaca needs ALPACA_API_KEY and ALPACA_API_SECRET"
+    )
+    holdings: tuple[Literal["sp_funds", "wahed", "yahoo"], ...] = Field(
+        default=("sp_funds", "wahed", "yahoo"),
+        description="who is asked what funds hold, in this order; yahoo tells ten names a fund",
+    )
+    wahed_sheets: dict[str, str] = Field(
+        default={}, description="fund → id of its public Google sheet, as JSON; none: Wahed is not asked"
+    )
+    fallback_after_days: int = Field(
+        default=30,
+        ge=0,
+        description="while a better source's holdings are not older, they stay in use when it fails; a worse one's"
+        " ten names would have the rest sold",
+    )
+    symbols: tuple[str, ...] = Field(default=(), description="names to keep bars of besides the funds', e.g. ^GSPC")
+    history_first: date = Field(
+        default=date(2010, 1, 4), ge=date(2009, 1, 2), description="first session asked for of a new name"
+    )
+    overlap_sessions: int = Field(
+        default=5, ge=1, le=60, description="stored sessions that are asked for again, to notice revisions"
+    )
+    settle_minutes: int = Field(
+        default=60, ge=15, description="a bar counts as final so long after its session's close"
+    )
+    yahoo_per_second: float = Field(default=4.0, gt=0, le=20, description="requests a second for prices")
+    alpaca_feed: Literal["sip", "iex"] = Field(
+        default="sip", description="sip: all exchanges, free for what is older than 15 minutes; iex: one exchange"
+    )
 
 
 class ForecastParameters(_Group):

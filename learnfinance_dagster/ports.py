@@ -46,6 +46,19 @@ class MarketInfo:
     """What a reader must know before trusting results, e.g. survivorship."""
 
 
+CAVEAT = "caveat"
+"""Topic of a note that belongs among a report's warnings."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarketNote:
+    """What a reader of a decision must know about its data."""
+
+    topic: str
+    """`CAVEAT`, or what it is about, e.g. `holdings`."""
+    text: str
+
+
 class Coverage(StrEnum):
     """What is known of a name's news on a news day. Only the first two count as covered."""
 
@@ -212,6 +225,17 @@ class Market(Protocol):
 
     def holdings(self, funds: Collection[str], known_at: datetime) -> pd.DataFrame:
         """The newest holdings of each fund: fund, date, symbol, weight_pct. Empty where none was known."""
+        ...
+
+    def latecomers(self, known_at: datetime) -> pd.DataFrame:
+        """What became known later than at its session's close, up to `known_at`; most markets have none.
+
+        Columns: symbol, date (the session), what (`bar`, `split_ratio`, `dividend` or `delisting`), known_at (UTC).
+        """
+        ...
+
+    def notes(self, known_at: datetime) -> tuple[MarketNote, ...]:
+        """What the newest look at the source, up to `known_at`, had to say about it."""
         ...
 
     def members(self, known_at: datetime) -> frozenset[str] | None:

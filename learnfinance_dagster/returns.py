@@ -28,13 +28,17 @@ class History:
     def of(self, week: Week, weeks: int) -> pd.DataFrame:
         """Sessions that closed in the `weeks` weeks up to the week's decision, sorted by symbol and date.
 
-        The same rows as the stored bars of those weeks' partitions, however many more were loaded.
+        The same rows as the stored bars of those weeks' partitions, however many more were loaded: what a later
+        Monday was the first to know (`week`) is left out, also where its session lies in the window.
         """
         start = week.monday - timedelta(weeks=weeks)
         before = week_of(start).last_session if start > FIRST_DAY + timedelta(weeks=1) else FIRST_DAY
         bounds = [np.datetime64(before, "D"), np.datetime64(week.last_session, "D")]
         first, past = np.searchsorted(self._days, bounds, side="right")
-        return self._bars.iloc[first:past].sort_values("symbol", kind="stable", ignore_index=True)
+        rows = self._bars.iloc[first:past]
+        if "week" in rows:
+            rows = rows[rows["week"] <= week.key]
+        return rows.sort_values("symbol", kind="stable", ignore_index=True)
 
 
 def adjusted(bars: pd.DataFrame) -> pd.DataFrame:

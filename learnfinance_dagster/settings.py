@@ -20,6 +20,7 @@ from learnfinance_dagster.parameters import (
     FinbertParameters,
     ForecastParameters,
     LanguageParameters,
+    LiveParameters,
     MailParameters,
     OrderParameters,
     PolicyParameters,
@@ -80,7 +81,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,  # what was refused may be a secret in the wrong place
     )
 
-    market: Literal["practice", "directory"] = "practice"
+    market: Literal["practice", "directory", "live"] = "practice"
     market_directory: Path | None = Field(default=None, description="folder of Parquet files, for market=directory")
     news: Literal["market", "alpaca", "yahoo"] = Field(default="market", description="where articles come from")
     fundamentals: Literal["market", "edgar", "alpha_vantage"] = Field(
@@ -116,6 +117,7 @@ class Settings(BaseSettings):
     seed: int = 7
     schedule_status: Literal["running", "stopped"] = "stopped"
     practice: PracticeParameters = PracticeParameters()
+    live: LiveParameters = LiveParameters()
     universe: UniverseParameters = UniverseParameters()
     allocation: AllocationParameters = AllocationParameters()
     orders: OrderParameters = OrderParameters()
@@ -176,7 +178,7 @@ class Settings(BaseSettings):
                 chosen = getattr(self, name.lower())
                 msg = (
                     f"the practice market's names are invented: LEARNFINANCE_{name}={chosen} needs"
-                    " LEARNFINANCE_MARKET=directory"
+                    " LEARNFINANCE_MARKET=directory or live"
                 )
                 raise ValueError(msg)
         return self
@@ -201,7 +203,7 @@ class Settings(BaseSettings):
     @property
     def market_name(self) -> str:
         """Names the folder that keeps the artifacts of different markets apart."""
-        if self.market == "practice" or self.market_directory is None:
+        if self.market != "directory" or self.market_directory is None:
             return self.market
         return f"directory-{self.market_directory.resolve().name}"
 

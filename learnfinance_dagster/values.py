@@ -219,6 +219,8 @@ class Submission:
     """client_order_ids that the broker holds."""
     refused: dict[str, str]
     """client_order_ids that the broker declined, with its words."""
+    waiting: dict[str, str] = field(default_factory=dict)
+    """client_order_ids that are recorded and not sent yet, with what each waits for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,9 @@ class PracticeMarketDoor:
         """
         from resources.practice_market import GENERATOR_VERSION, ensure
 
-        _claim(self.root, f"practice market, generator {GENERATOR_VERSION}, {self.spec}")
+        claim(self.root, f"practice market, generator {GENERATOR_VERSION}, {self.spec}")
         ensure(self.root / "market", self.spec)
-        return _load(self.root / "market")
+        return opened(self.root / "market")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ class DirectoryMarketDoor:
         if self.directory is None:
             msg = "LEARNFINANCE_MARKET=directory needs LEARNFINANCE_MARKET_DIRECTORY=<folder of Parquet files>"
             raise ConfigurationError(msg)
-        market = _load(self.directory)
-        _claim(self.root, f"market directory {self.directory.resolve()}")
+        market = opened(self.directory)
+        claim(self.root, f"market directory {self.directory.resolve()}")
         return market
 
 
-def _claim(root: Path, identity: str) -> None:
+def claim(root: Path, identity: str) -> None:
     """Keep markets apart: the accounts of one must never trade on the prices of another."""
     path = root / "market.txt"
     if not path.exists():
@@ -86,7 +86,8 @@ def _claim(root: Path, identity: str) -> None:
         raise ConfigurationError(msg)
 
 
-def _load(directory: Path) -> Market:
+def opened(directory: Path) -> Market:
+    """A market directory, loaded and checked; anew when its files changed."""
     resolved = directory.resolve()
     stamps = tuple(sorted((path.name, path.stat().st_mtime_ns) for path in resolved.glob("*.*")))
     return _load_once(resolved, stamps)

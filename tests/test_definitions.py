@@ -71,6 +71,9 @@ HELD = {
     "retrain": {"lstm_model", "patchtst_model"},
     "snapshots": {"lstm_snapshot", "patchtst_snapshot"},
     "walk_forward": {"walk_forward_forecasts"},
+    "follow": {f"{name}_{step}" for name in (*PLAIN, *LEARNED) for step in ("submission", "fills")}
+    | EXPERIENCE
+    | {"reconciliation", "weekly_report"},
     "history": set(POLICY_EVIDENCE),
     "rewards": EXPERIENCE | REWARDS,
     "certify": CERTIFICATES,
@@ -104,15 +107,17 @@ def test_the_code_location_is_valid():
     dg.Definitions.validate_loadable(defs)
 
 
-def test_there_is_one_job_that_trades_and_one_that_does_not():
+def test_there_is_one_job_that_trades_one_that_completes_it_and_one_that_does_not():
     names = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
     assert names == {*HELD, "send_mail"}
     names.remove("send_mail")  # one step without assets
     trading = {key.path[-1] for name in names for key in defs.resolve_job_def(name).asset_layer.selected_asset_keys}
     assert any(name.endswith("_submission") for name in trading)
-    for name in names - {"monday", "research"}:
+    for name in names - {"monday", "follow", "research"}:
         keys = defs.resolve_job_def(name).asset_layer.selected_asset_keys
         assert not any(key.path[-1].endswith("_submission") for key in keys)
+    follows = {key.path[-1] for key in defs.resolve_job_def("follow").asset_layer.selected_asset_keys}
+    assert not any(name.endswith(("_order_plan", "_weights", "_portfolio")) for name in follows), "it plans nothing"
 
 
 @pytest.mark.parametrize(("name", "held"), HELD.items())
@@ -146,9 +151,13 @@ def test_a_frame_shows_its_columns_with_their_meaning(name):
 def test_the_schedule_ticks_at_the_decision_and_asks_for_that_same_monday():
     schedule = defs.resolve_schedule_def("monday")
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 18 * * 1", "Asia/Kolkata")
-    tick = schedule.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=DECISION))
+    tick = schedule.evaluate_tick(
+        dg.build_schedule_context(scheduled_execution_time=DECISION, repository_def=defs.get_repository_def())
+    )
     (request,) = tick.run_requests
     assert (request.partition_key, request.run_key) == ("2025-12-29", "2025-12-29")
+    said = {"dry_run": False, "confirm_real_money": "2025-12-29"}
+    assert request.run_config == {"resources": {"trading": {"config": said}}}, "the word for exactly that week"
 
 
 def test_the_history_of_sentiment_is_completed_the_night_after_for_that_same_monday():
@@ -186,10 +195,11 @@ def test_a_schedule_waits_until_somebody_switches_it_on(name):
     assert defs.resolve_schedule_def(name).default_status is dg.DefaultScheduleStatus.STOPPED
 
 
-def test_sensors_wait_until_somebody_switches_them_on_and_start_jobs_that_trade_nothing():
+def test_sensors_wait_until_somebody_switches_them_on_and_start_no_job_that_plans_orders():
     found = {sensor.name: sensor for sensor in defs.get_repository_def().sensor_defs}
     targets = {name: {target.job_name for target in sensor.targets} for name, sensor in found.items()}
     assert targets == {
+        "follow_orders": {"follow"},
         "label_rewards": {"rewards"},
         "retrain_on_drift": {"retrain", "policies"},
         "send_mail": {"send_mail"},
@@ -203,7 +213,7 @@ def test_a_house_without_learned_allocators_has_none_of_their_jobs():
     names = {job.name for job in plain.resolve_all_job_defs() if not job.name.startswith("__")}
     assert names == {*HELD, "send_mail"} - {"rewards", "certify", "policies", "sunday"}
     repository = plain.get_repository_def()
-    assert {sensor.name for sensor in repository.sensor_defs} == {"send_mail", "tell_failures"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {"follow_orders", "send_mail", "tell_failures"}
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "monday",
         "sentiment_history",

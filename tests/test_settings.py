@@ -128,7 +128,9 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(monkeypatch):
 
 def test_a_wrong_value_is_one_line_that_names_the_variable(monkeypatch):
     monkeypatch.setenv("LEARNFINANCE_MARKET", "alpaca")
-    with pytest.raises(ConfigurationError, match="LEARNFINANCE_MARKET: Input should be 'practice' or 'directory'"):
+    with pytest.raises(
+        ConfigurationError, match="LEARNFINANCE_MARKET: Input should be 'practice', 'directory' or 'live'"
+    ):
         Settings.from_environment()
 
 
@@ -176,3 +178,18 @@ def test_the_template_writes_unless_a_language_model_is_named(monkeypatch):
     monkeypatch.setenv("LEARNFINANCE_LANGUAGE__ADAPTER", "compatible")
     with pytest.raises(ConfigurationError, match="base_url and model"):
         Settings.from_environment()
+
+
+def test_the_live_market_has_a_folder_of_its_own_and_may_have_vendors_of_news(tmp_path):
+    live = Settings(market="live", market_directory=tmp_path / "nyse", news="yahoo", fundamentals="edgar")
+    assert live.market_name == "live"
+    assert live.root == REPOSITORY / "data" / "live"
+
+
+def test_the_live_markets_settings_are_variables(monkeypatch):
+    monkeypatch.setenv("LEARNFINANCE_MARKET", "live")
+    monkeypatch.setenv("LEARNFINANCE_LIVE__PRICES", "alpaca")
+    monkeypatch.setenv("LEARNFINANCE_LIVE__WAHED_SHEETS", '{"HLAL": "1a2b"}')
+    monkeypatch.setenv("LEARNFINANCE_LIVE__HOLDINGS", '["wahed", "yahoo"]')
+    live = Settings.from_environment().live
+    assert (live.prices, live.wahed_sheets, live.holdings) == ("alpaca", {"HLAL": "1a2b"}, ("wahed", "yahoo"))

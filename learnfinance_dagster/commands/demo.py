@@ -13,13 +13,18 @@ import dagster as dg
 from learnfinance_dagster.allocation import chosen
 from learnfinance_dagster.calendar import week_from_key, week_of
 from learnfinance_dagster.commands.env_file import refuse_quarrels
+from learnfinance_dagster.commands.following import World, follow_until_sent
 from learnfinance_dagster.commands.learning import learn
 from learnfinance_dagster.commands.running import run_monday
 from learnfinance_dagster.commands.train import train_all
-from learnfinance_dagster.definitions import artifact_store, build, ledger_door, market_door
+from learnfinance_dagster.definitions import artifact_store, build, ledger_door, market_door, trading_floor
 from learnfinance_dagster.errors import ConfigurationError
+from learnfinance_dagster.orchestration.choices import RunChoices, config_of
+from learnfinance_dagster.orchestration.follow import SHARED, followed, look, steps_of
+from learnfinance_dagster.orchestration.handles import FOLLOW_JOB
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.settings import REPOSITORY, Settings
+from learnfinance_dagster.trading.following import Standing
 from learnfinance_dagster.values import Week
 from resources.files import sweep
 
@@ -121,16 +126,44 @@ def _progress(settings: Settings, weeks: list[Week]) -> tuple[list[Week], list[W
     return done, missed
 
 
-def one_monday(key: str) -> int:
-    """Run the job for one week and show its report; a week that was traded is shown again."""
+def one_monday(key: str, choices: RunChoices | None = None) -> int:
+    """Run the job for one week and show its report; a week that was traded is shown again.
+
+    Where a broker lives on the wall clock, go on until its orders are sent: sells, then buys.
+    """
     prepare()
-    settings, week = Settings.from_environment(), week_from_key(key)
+    settings, week, choices = Settings.from_environment(), week_from_key(key), choices or RunChoices()
     if _progress(settings, [week])[0]:
         say(f"{week.key} was traded before: it is shown again as it was, and nothing is sent")
-    if _trade(settings, [week]):
+    if _trade(settings, [week], choices):
+        return 1
+    if not choices.dry_run and not _follow(settings, week):
         return 1
     _show(settings, week)
     return 0
+
+
+def _follow(settings: Settings, week: Week) -> bool:
+    """Complete the sending at brokers on the wall clock; whether everything was sent or given up."""
+    market = market_door(settings)
+    floor = trading_floor(settings, market)
+    accounts, failures = followed(floor)
+    for account, why in failures.items():
+        say(f"  {account}: {why}")
+    if not accounts:
+        return True
+    learned = [allocator.name for allocator in chosen(settings.allocators) if allocator.policy]
+    job = build(settings).resolve_job_def(FOLLOW_JOB)
+    with dg.DagsterInstance.get() as instance:
+
+        def act(each: Standing) -> bool:
+            result = run_monday(job, instance, week.key, [*steps_of(each.account, learned), *SHARED])
+            for line in (*result.failures, *result.complaints):
+                say(f"    {line}")
+            return not result.failures and not any(line.startswith(f"{each.account}_") for line in result.complaints)
+
+        world = World(floor.clock, time.sleep, say, lambda names: look(floor, market, week, names), act)
+        return follow_until_sent(world, week, accounts)
 
 
 def train(key: str, forecasters: Sequence[str]) -> int:
@@ -170,14 +203,15 @@ def _learn(settings: Settings, week: Week) -> None:
     say(f"  {'ok' if done else 'failed: learned allocators will be left alone'}  {time.perf_counter() - began:.1f} s")
 
 
-def _trade(settings: Settings, weeks: list[Week]) -> bool:
+def _trade(settings: Settings, weeks: list[Week], choices: RunChoices | None = None) -> bool:
     """Run the job for each week in order; True when one failed."""
     say("on paper; the first Monday fetches the history that is absent")
+    extra = config_of(choices) if choices else {}
     job = build(settings).resolve_job_def("monday")
     with dg.DagsterInstance.get() as instance:
         for week in weeks:
             began = time.perf_counter()
-            result = run_monday(job, instance, week.key)
+            result = run_monday(job, instance, week.key, extra=extra)
             say(f"  {week.key}  {'failed' if result.failures else 'ok'}  {time.perf_counter() - began:.1f} s")
             for line in (*result.failures, *result.complaints):
                 say(f"    {line}")

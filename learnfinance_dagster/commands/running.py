@@ -23,12 +23,13 @@ class Result:
     """One line per failed check: an account's branch that was left out."""
 
 
-def run_monday(
+def run_monday(  # noqa: PLR0913 - what a run is told
     job: dg.JobDefinition,
     instance: dg.DagsterInstance,
     week: str,
     assets: Sequence[str] = (),
     config: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> Result:
     """Materialize one Monday in this process.
 
@@ -38,6 +39,7 @@ def run_monday(
         week: partition key.
         assets: those of the job to make; all by default.
         config: asset → its run configuration.
+        extra: other parts of the run's configuration, e.g. of resources.
     """
     selected = [dg.AssetKey(name) for name in assets] or None
     with warnings.catch_warnings():
@@ -46,7 +48,7 @@ def run_monday(
             partition_key=week,
             instance=instance,
             raise_on_error=False,
-            run_config={**QUIET, "ops": dict(config or {})},
+            run_config={**QUIET, "ops": dict(config or {}), **(extra or {})},
             asset_selection=selected,
         )
     return _result(result)

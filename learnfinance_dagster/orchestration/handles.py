@@ -1,7 +1,7 @@
 """What assets receive from the composition root: ports behind doors that open when first used."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +13,7 @@ import pandas as pd
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.ledger_rules import run_of
+from learnfinance_dagster.orchestration.choices import chosen
 from learnfinance_dagster.parameters import (
     AllocationParameters,
     ForecastParameters,
@@ -41,6 +42,7 @@ from learnfinance_dagster.ports import (
 from learnfinance_dagster.schemas.artifacts import FRAMES, HISTORY
 from learnfinance_dagster.trading.desk import Desk
 from learnfinance_dagster.trading.guard import RunFacts, read_only, refusal
+from learnfinance_dagster.trading.last_line import LastLine
 from learnfinance_dagster.values import Week
 
 LIVE_JOB = "monday"
@@ -48,6 +50,9 @@ LIVE_JOB = "monday"
 RESEARCH_JOB = "research"
 TRAINING_JOB = "sunday"
 """The only job whose training summary a language model may be asked for."""
+FOLLOW_JOB = "follow"
+"""Sends what the live job recorded and what waits for its turn, and follows open orders until each is final."""
+MAILING_JOBS = (LIVE_JOB, TRAINING_JOB)
 
 
 class MarketDoor(Protocol):
@@ -235,8 +240,6 @@ class Parameters:
     costs: CostModel
     initial_cash: Decimal
     seed: int
-    armed: bool
-    """Trading is switched on."""
     reveal_fills: bool
     """Simulated accounts may see the week's first session in the run that trades it."""
 
@@ -250,6 +253,10 @@ class Counter:
     refusal: str
     read_only: str
     """Why the run may not touch the account's memory at all; empty for the live job."""
+    follows: bool
+    """The run completes what was recorded, and plans nothing."""
+    now: datetime
+    """The wall clock, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,15 +268,25 @@ class TradingFloor:
     clock: Callable[[], datetime]
     parameters: Parameters
     accounts: tuple[str, ...]
+    switch: Callable[[], str]
+    """Why trading is switched off at this moment; empty while it is on."""
 
     def counter(self, context: dg.AssetExecutionContext, account: str) -> Counter:
-        """Open an account's desk for the run's week, with the guard asked once more."""
-        week = week_from_key(context.partition_key)
+        """Open an account's desk for the run's week, with the guard asked once more.
+
+        The desk's broker asks it again before each single order.
+        """
+        week, ledger, p = week_from_key(context.partition_key), self.ledger.open(), self.parameters
         broker = self.brokers.open(account)
-        p = self.parameters
-        desk = Desk(account, broker, self.ledger.open(), p.costs, p.orders, p.initial_cash)
+
+        def objection() -> str:
+            facts = self.facts(context)
+            return refusal(facts, week, broker.clock, off=self.switch(), real_money=broker.is_real_money)
+
+        guarded = LastLine(account, broker, ledger, p.orders, objection, p.universe.blocked)
+        desk = Desk(account, guarded, ledger, p.costs, p.orders, p.initial_cash)
         facts = self.facts(context)
-        return Counter(desk, week, refusal(facts, week, broker.clock, armed=p.armed), read_only(facts))
+        return Counter(desk, week, objection(), read_only(facts), facts.follows, facts.now)
 
     def keeps(self, asset: str, week: str) -> bool:
         """Whether a stored artifact is evidence of a week that was traded: then no run replaces it any more.
@@ -291,21 +308,25 @@ class TradingFloor:
 
     def facts(self, context: dg.AssetExecutionContext) -> RunFacts:
         """What the guard wants to know about this run. A job's name, unlike a tag, is not free to set."""
+        choices = chosen(context.run.run_config)
         return RunFacts(
             live_job=context.run.job_name == LIVE_JOB,
             backfill="dagster/backfill" in context.run.tags,
             now=self.clock(),
+            follows=context.run.job_name == FOLLOW_JOB,
+            mails=context.run.job_name in MAILING_JOBS,
+            dry_run=choices.dry_run,
+            confirmed=choices.confirm_real_money,
         )
 
-    def revealed(self, counter: Counter, market: MarketInfo) -> datetime:
+    def revealed(self, week: Week, clock: BrokerClock, market: MarketInfo) -> datetime:
         """How far this run may look at the market when it asks for its orders' fate.
 
         A simulated account may see the first session as soon as the market source holds it; otherwise only what had
         closed before the decision is known, and the orders wait.
         """
-        if counter.desk.broker.clock is BrokerClock.WALL:
+        if clock is BrokerClock.WALL:
             return self.clock()
-        week = counter.week
         if week.first_close is None or market.last_session < week.sessions[0] or not self.parameters.reveal_fills:
             return week.as_of
         return week.first_close
@@ -327,5 +348,5 @@ class Shelf:
         return self.stored(asset, week) if self.floor.keeps(asset, week) else None
 
     def may_stand_in(self, context: dg.AssetExecutionContext) -> bool:
-        """Whether the run is the one that trades: its report must be written, whatever failed."""
-        return not read_only(self.floor.facts(context))
+        """Whether the run is the one that trades, or rehearses it: its report must be written, whatever failed."""
+        return not read_only(replace(self.floor.facts(context), dry_run=False))

@@ -6,13 +6,14 @@ from typing import Any
 
 import dagster as dg
 
-from learnfinance_dagster.calendar import decision_time, week_from_key
+from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.errors import LearnFinanceError
 from learnfinance_dagster.orchestration.failures import in_one_line
-from learnfinance_dagster.orchestration.handles import RESEARCH_JOB
+from learnfinance_dagster.orchestration.handles import MAILING_JOBS, RESEARCH_JOB
 from learnfinance_dagster.orchestration.jobs import IN_PROCESS
-from learnfinance_dagster.orchestration.mailing import MAILING_JOBS, STAYS_NEWS, WEEK, WEEKEND, PostOffice
+from learnfinance_dagster.orchestration.mailing import STAYS_NEWS, PostOffice
 from learnfinance_dagster.reporting.post import SENDER, FailedRun, MailState
+from learnfinance_dagster.trading.guard import is_current
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning, message=".*`owners` of initializer")  # Dagster's own call
 SEND_JOB = "send_mail"
@@ -137,7 +138,7 @@ def _is_current(key: str, now: datetime) -> bool:
         week = week_from_key(key)
     except LearnFinanceError:  # a run for a week that is none fails for that reason, which is worth telling
         return True
-    return week.as_of - WEEKEND <= now < decision_time(week.monday + WEEK)
+    return is_current(week, now)
 
 
 def failed_run(context: dg.RunFailureSensorContext, post: PostOffice, now: datetime) -> FailedRun:

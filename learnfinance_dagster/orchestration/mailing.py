@@ -1,63 +1,21 @@
-"""Whether a run may mail, and the post office that queues letters and hands them to a mailer.
+"""The post office: it queues letters and hands them to a mailer. `trading.guard` says which runs may mail.
 
 Mail is the last thing that happens and nothing waits for it: what cannot be sent stays in the queue and is tried again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import dagster as dg
-
-from learnfinance_dagster.calendar import decision_time
 from learnfinance_dagster.errors import ConfigurationError, LearnFinanceError
-from learnfinance_dagster.orchestration.handles import LIVE_JOB, TRAINING_JOB, TradingFloor
 from learnfinance_dagster.parameters import MailParameters
-from learnfinance_dagster.ports import Mailer, MarketInfo
+from learnfinance_dagster.ports import Mailer
 from learnfinance_dagster.reporting.post import Envelope, MailOutcome, MailState, Posted
-from learnfinance_dagster.trading.guard import RunFacts
-from learnfinance_dagster.values import Week
 
-MAILING_JOBS = frozenset({LIVE_JOB, TRAINING_JOB})
-WEEK = timedelta(days=7)
-WEEKEND = timedelta(days=3)
-"""How long before a Monday's decision its trainings may be mailed: since Friday evening."""
-PRACTICE_SPAN = timedelta(weeks=10)
-"""The practice market's last weeks: those of the demo, and a little more."""
 STAYS_NEWS = timedelta(days=8)
 """A letter is tried again until the day after the next Monday, and then no more."""
-
-
-def mail_facts(context: dg.AssetExecutionContext, floor: TradingFloor) -> RunFacts:
-    """What the rules below want to know; the job may be that of the Sunday too."""
-    return replace(floor.facts(context), live_job=context.run.job_name in MAILING_JOBS)
-
-
-def may_not_mail(facts: RunFacts, week: Week, market: MarketInfo) -> str:
-    """Why this run's letter must not be mailed; empty when it may.
-
-    The wall clock says which week is the current one. On the practice market, whose weeks are all past, its last weeks
-    count instead.
-
-    Args:
-        facts: of a run; `live_job` is true of the Sunday's job too.
-        week: that the letter is about; the Sunday's letter is about the Monday after it.
-        market: where the week is.
-    """
-    if not facts.live_job:
-        return "only the jobs 'monday' and 'sunday' mail; this run is another"
-    if facts.backfill:
-        return "back-fills never mail"
-    if market.is_practice:
-        is_current = market.last_session - PRACTICE_SPAN < week.monday <= market.last_session + WEEK
-        return "" if is_current else f"{week.key} is none of the practice market's last weeks"
-    if facts.now < week.as_of - WEEKEND:
-        return f"the week {week.key} has not come"
-    if facts.now >= decision_time(week.monday + WEEK):
-        return f"{week.key} is not the current week any more: past weeks are never mailed"
-    return ""
 
 
 class LetterQueue(Protocol):

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from learnfinance_dagster.orchestration.choices import RunChoices, config_of
 from learnfinance_dagster.orchestration.handles import LIVE_JOB
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 
@@ -25,13 +26,26 @@ def schedules_of(jobs: Mapping[str, Any], status: dg.DefaultScheduleStatus) -> l
 
 
 def monday_schedule(monday: Any, status: dg.DefaultScheduleStatus) -> Any:  # Dagster keeps this type to itself
-    """Every Monday 18:00 in Kolkata, for that same Monday."""
-    return dg.build_schedule_from_partitioned_job(
-        monday,
+    """Every Monday 18:00 in Kolkata, for that same Monday, with the word that real money needs for exactly that week.
+
+    The word is part of the run's configuration, because tags and names of schedules are free to set: whoever launches
+    the job by hand has to say the week himself.
+    """
+
+    @dg.schedule(
+        job=monday,
         name="monday",
+        cron_schedule=WEEKLY.get_cron_schedule(),
+        execution_timezone="Asia/Kolkata",
         default_status=status,
         description=f"Monday 18:00 Asia/Kolkata; runs '{LIVE_JOB}' for that Monday ({WEEKLY.get_cron_schedule()}).",
     )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        key = context.scheduled_execution_time.date().isoformat()
+        config = config_of(RunChoices(confirm_real_money=key))
+        return dg.RunRequest(run_key=key, partition_key=key, run_config=config)
+
+    return schedule
 
 
 def history_schedule(fill_sentiment_gaps: Any, status: dg.DefaultScheduleStatus) -> Any:  # as above

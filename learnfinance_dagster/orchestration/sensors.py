@@ -9,7 +9,8 @@ import dagster as dg
 
 from learnfinance_dagster.calendar import last_closed_session
 from learnfinance_dagster.orchestration.drift_sensor import retrain_on_drift
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.follow import follow_orders
+from learnfinance_dagster.orchestration.handles import FOLLOW_JOB, Artifacts, MarketDoor, TradingFloor
 from learnfinance_dagster.orchestration.jobs import IN_PROCESS
 from learnfinance_dagster.orchestration.labels import Records, experience_name, reward_name, unlabelled
 from learnfinance_dagster.orchestration.mail_sensors import mail_sensors
@@ -22,11 +23,12 @@ HOUR = 3600
 def sensors_of(
     jobs: Mapping[str, Any], forecasters: Sequence[str], learned: Sequence[str], status: dg.DefaultSensorStatus
 ) -> list[dg.SensorDefinition]:
-    """Every sensor; those of learned allocators where there are any."""
+    """Every sensor; those of learned allocators only where there are any."""
+    everywhere = [follow_orders(jobs[FOLLOW_JOB], learned, status), *mail_sensors(status)]
     if not learned:
-        return mail_sensors(status)
+        return everywhere
     return [
-        *mail_sensors(status),
+        *everywhere,
         label_rewards(jobs[LABEL_JOB], learned, status),
         retrain_on_drift(jobs["retrain"], jobs["policies"], forecasters, learned, status),
     ]

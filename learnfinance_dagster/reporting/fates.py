@@ -125,7 +125,8 @@ def _standing(section: AccountSection, key: str, record: OrderRecord | None) -> 
         return OrderStatus.ACCEPTED, section.fills.pending
     if section.plan.mode is Mode.DRY_RUN:
         return OrderStatus.INTENDED, section.plan.mode_reason or "dry run"
-    return OrderStatus.INTENDED, (record.reason if record else "") or "not known to have reached the broker"
+    told = section.submission.waiting.get(key, "") or (record.reason if record else "")
+    return OrderStatus.INTENDED, told or "not known to have reached the broker"
 
 
 def _fate(order: Order, status: OrderStatus, reason: str, fills: list[Fill]) -> Fate:

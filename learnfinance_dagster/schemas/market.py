@@ -36,6 +36,11 @@ class Bars(MarketFrame):
         gt=0, description="close adjusted for dividends too; needed where there is no actions.parquet"
     )
     volume: Series[int] = pa.Field(ge=0, description="shares")
+    known_at: Series[pd.DatetimeTZDtype] | None = pa.Field(
+        nullable=True,
+        dtype_kwargs={"unit": "us", "tz": "UTC"},
+        description="when it became known here, where that was later than the ordinary rule; null: the ordinary rule",
+    )
 
 
 class Actions(MarketFrame):
@@ -47,6 +52,11 @@ class Actions(MarketFrame):
     value: Series[float] = pa.Field(
         gt=0, description="split: new shares per old; dividend: USD a share; delisting: USD paid a share"
     )
+    known_at: Series[pd.DatetimeTZDtype] | None = pa.Field(
+        nullable=True,
+        dtype_kwargs={"unit": "us", "tz": "UTC"},
+        description="when it became known here, where that was later than the ordinary rule; null: the ordinary rule",
+    )
 
 
 class Holdings(MarketFrame):
@@ -56,6 +66,11 @@ class Holdings(MarketFrame):
     date: Series[object] = pa.Field(description="date of the holdings; known from the next day on")
     symbol: Series[str] = pa.Field(description="holding, as the fund writes it; foreign listings included")
     weight_pct: Series[float] = pa.Field(ge=0, le=100, description="percent of the fund")
+    known_at: Series[pd.DatetimeTZDtype] | None = pa.Field(
+        nullable=True,
+        dtype_kwargs={"unit": "us", "tz": "UTC"},
+        description="when it became known here, where that was later than the ordinary rule; null: the ordinary rule",
+    )
 
 
 class Membership(MarketFrame):
@@ -109,6 +124,14 @@ class Fundamentals(MarketFrame):
     source: Series[str]
 
 
+class Notes(MarketFrame):
+    """`notes.parquet` (optional): what a reader of a decision must know about its data, and since when."""
+
+    known_at: Series[pd.DatetimeTZDtype] = pa.Field(dtype_kwargs={"unit": "us", "tz": "UTC"})
+    topic: Series[str] = pa.Field(description="`caveat`, or what it is about, e.g. holdings")
+    text: Series[str]
+
+
 @dataclass(frozen=True, slots=True)
 class MarketFile:
     """How one file of a market directory must look."""
@@ -129,5 +152,6 @@ MARKET_FILES: dict[str, MarketFile] = {
     "news": MarketFile(News, ("published_at", "symbol"), unique=False),
     "news_coverage": MarketFile(NewsSpans, ("symbol", "first_day")),
     "fundamentals": MarketFile(Fundamentals, ("symbol", "fiscal_date_ending", "available_on")),
+    "notes": MarketFile(Notes, ("known_at", "topic"), unique=False),
 }
 """File stem → its shape. Only `bars` is required."""

@@ -30,12 +30,15 @@ class Memory:
     """The week asked about has its equity mark: its orders' session is history."""
     latest: Attempt | None
     """The newest attempt of the week asked about."""
+    something_filled: bool = False
+    """Part of it was executed before its orders died: it is what the week was, and is not tried again."""
 
 
 def decide(week: Week, memory: Memory, refusal: str) -> Decision:
     """Choose between a new attempt, a dry run and the record.
 
-    - A recorded attempt is shown again, whoever asks, unless all its orders are dead and the week is not over.
+    - A recorded attempt is shown again, whoever asks, unless all its orders are dead, nothing of them was filled and
+      the week is not over.
     - Time runs one way: a week before the newest one never trades.
     - `refusal` is the guard's objection to trading now, empty when it has none.
     """
@@ -45,7 +48,7 @@ def decide(week: Week, memory: Memory, refusal: str) -> Decision:
         refusal = "the week is over for this account"
     if is_past:
         refusal = f"{memory.newest_week} has been traded since, and time runs one way"
-    if latest is not None and (refusal or not latest.is_over):
+    if latest is not None and (refusal or not latest.is_over or memory.something_filled):
         return Decision(Mode.LIVE, latest.plan.mode_reason, latest.number, latest)
     if refusal:
         return Decision(Mode.DRY_RUN, refusal, 1, is_past=is_past or memory.week_is_over)

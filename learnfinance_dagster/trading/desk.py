@@ -9,18 +9,21 @@ from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.ledger_rules import run_of
 from learnfinance_dagster.parameters import OrderParameters
-from learnfinance_dagster.ports import Broker, Ledger
+from learnfinance_dagster.ports import Attempt, Broker, BrokerClock, Ledger
 from learnfinance_dagster.trading.attempts import Decision, Memory, decide
 from learnfinance_dagster.trading.market_days import MarketDays
 from learnfinance_dagster.trading.plan import KnownPrices, LastPrice, PlanContext, plan_orders
+from learnfinance_dagster.trading.progress import Progress, progress_of
 from learnfinance_dagster.trading.simulation import SimulatedAccount
-from learnfinance_dagster.trading.submit import reconcile, shown, submit
+from learnfinance_dagster.trading.submit import Errand, complete, reconcile, shown, submit
+from learnfinance_dagster.trading.turns import Pace, buy_deadline
 from learnfinance_dagster.values import (
     EquityMark,
     Fill,
     FillReport,
     Mode,
     OrderPlan,
+    OrderStatus,
     Portfolio,
     Position,
     Side,
@@ -48,12 +51,21 @@ class Desk:
     def decide(self, week: Week, refusal: str) -> Decision:
         """Trade, compute only, or show the record (see `attempts.decide`)."""
         marks = self.ledger.marks(self.account, date.max)
+        latest = self.ledger.latest_attempt(self.account, week.run_id)
         memory = Memory(
             newest_week=self._newest_week(marks),
             week_is_over=any(mark.monday == week.monday for mark in reversed(marks)),
-            latest=self.ledger.latest_attempt(self.account, week.run_id),
+            latest=latest,
+            something_filled=latest is not None and latest.is_over and self._is_partly_filled(latest),
         )
         return decide(week, memory, refusal)
+
+    def _is_partly_filled(self, attempt: Attempt) -> bool:
+        """Whether any of a dead attempt's orders traded before it died; simulated orders trade whole or not at all."""
+        if self.broker.clock is BrokerClock.MARKET:
+            return False
+        sent = [record.order.client_order_id for record in attempt.orders if record.broker_order_id]
+        return bool(sent and self.broker.fills(sent))
 
     def _newest_week(self, marks: tuple[EquityMark, ...]) -> date | None:
         """The newest Monday that was traded or marked; `marks` are all there are."""
@@ -162,8 +174,19 @@ class Desk:
         if newest is None or newest >= week.monday or self._is_marked(newest):
             return
         earlier = week_of(newest)
-        if earlier.first_close is not None:
-            self._record_outcome(earlier, days, earlier.first_close)
+        if earlier.first_close is None:
+            return
+        if self.broker.clock is BrokerClock.WALL and self._bring_to_an_end(earlier).open:
+            return  # its open orders keep the account from trading this week, and the plan says so
+        self._record_outcome(earlier, days, earlier.first_close)
+
+    def _bring_to_an_end(self, week: Week) -> Progress:
+        """Bring an old week's orders up to date; what was never sent never will be."""
+        reason = f"never sent: the week of {week.monday} is over"
+        found = progress_of(self.broker, self.ledger, self.account, week)
+        for record in found.intended:
+            self.ledger.record_order(self.account, replace(record, status=OrderStatus.CANCELLED, reason=reason))
+        return found
 
     def plan(
         self, week: Week, portfolio: Portfolio, target: TargetWeights, days: MarketDays, refusal: str
@@ -180,17 +203,57 @@ class Desk:
         market = KnownPrices(prices, sessions_back(week.last_session, FRESH_SESSIONS))
         return plan_orders(portfolio, target, market, context)
 
-    def submit(
-        self, week: Week, portfolio: Portfolio, plan: OrderPlan, refusal: str, *, read_only: str = ""
+    def submit(  # noqa: PLR0913 - what the asset knows of the run
+        self,
+        week: Week,
+        portfolio: Portfolio,
+        plan: OrderPlan,
+        refusal: str,
+        *,
+        read_only: str = "",
+        now: datetime | None = None,
     ) -> Submission:
-        """Send what is planned and not yet sent (see `submit.submit`); with `read_only`, show what is recorded."""
+        """Send what is planned and not yet sent (see `submit.submit`); with `read_only`, show what is recorded.
+
+        `now` is the wall clock, for brokers that live on it.
+        """
         if read_only:
             recorded = self.ledger.latest_attempt(self.account, week.run_id) if plan.mode is Mode.LIVE else None
             return shown(plan, recorded)
         decision = self.decide(week, refusal)
         if decision.mode is not Mode.LIVE:  # a plan may have waited while the account lived on
             refusal = decision.reason
-        return submit(self.broker, self.ledger, week, portfolio, plan, refusal)
+        errand = Errand(self.broker, self.ledger, week, refusal, self._pace(week, portfolio, now))
+        return submit(errand, portfolio, plan)
+
+    def follow(self, week: Week, refusal: str, *, read_only: str = "", now: datetime | None = None) -> Submission:
+        """Send what was recorded and waits for its turn. Plans nothing: what was not recorded is not sent.
+
+        Raises:
+            DataError: nothing was recorded for that week.
+        """
+        attempt = self.ledger.latest_attempt(self.account, week.run_id)
+        if attempt is None:
+            msg = f"{self.account} has no recorded orders in the week of {week.monday}: there is nothing to follow"
+            raise DataError(msg)
+        if read_only:
+            return shown(attempt.plan, attempt)
+        newest = self._newest_week(self.ledger.marks(self.account, date.max))
+        if newest is not None and newest > week.monday:
+            refusal = refusal or f"{newest} has been traded since"
+        pace = self._pace(week, attempt.portfolio, now)
+        return complete(Errand(self.broker, self.ledger, week, refusal, pace), attempt)
+
+    def _pace(self, week: Week, portfolio: Portfolio, now: datetime | None) -> Pace | None:
+        """How buys wait for sells; None where they need not."""
+        deadline = buy_deadline(week, self.parameters)
+        if self.broker.clock is BrokerClock.MARKET or deadline is None:
+            return None
+        if now is None:
+            msg = f"the broker of {self.account} lives on the wall clock, and nobody said what time it is"
+            raise DataError(msg)
+        buffer = Decimal(str(self.parameters.cash_buffer)) * portfolio.nav
+        return Pace(now, deadline, buffer, self.costs)
 
     def settle(
         self, week: Week, plan: OrderPlan, days: MarketDays, known_at: datetime, *, read_only: str = ""
@@ -209,9 +272,12 @@ class Desk:
         marks = self.ledger.marks(self.account, date.max)
         mark = next((mark for mark in reversed(marks) if mark.monday == week.monday), None)
         if mark is None:
-            pending = read_only or self._why_pending(week, marks, known_at)
+            pending, fills = read_only or self._why_never(week, marks), ()
+            if not pending and self.broker.clock is BrokerClock.WALL:
+                pending, fills = self._so_far(week, days, known_at)
+            pending = pending or self._why_not_yet(week, known_at)
             if pending:
-                return self._no_fate(plan, pending)
+                return replace(self._no_fate(plan, pending), fills=fills)
             mark = self._record_outcome(week, days, known_at)
         attempt = self.ledger.latest_attempt(self.account, plan.run_id)
         return replace(
@@ -224,16 +290,35 @@ class Desk:
             mark=mark,
         )
 
-    def _why_pending(self, week: Week, marks: tuple[EquityMark, ...], known_at: datetime) -> str:
-        """Why a week without a mark cannot be marked now; empty when it can."""
+    def _why_never(self, week: Week, marks: tuple[EquityMark, ...]) -> str:
+        """Why a week without a mark will not get one any more; empty when it may."""
         if not week.sessions:
             return CLOSED
-        if last_closed_session(known_at) < week.sessions[0]:
-            return f"orders wait for the open of {week.sessions[0]}"
         newest = self._newest_week(marks)
         if newest is not None and newest > week.monday:
             return f"{newest} has been traded since, and nobody recorded this week's end in time"
         return ""
+
+    def _why_not_yet(self, week: Week, known_at: datetime) -> str:
+        """Why the first session's end is not known; empty when it is."""
+        over = last_closed_session(known_at) >= week.sessions[0]
+        return "" if over else f"orders wait for the open of {week.sessions[0]}"
+
+    def _so_far(self, week: Week, days: MarketDays, known_at: datetime) -> tuple[str, tuple[Fill, ...]]:
+        """Bring the orders of a broker on the wall clock up to date: why their week is not over, and its fills.
+
+        Its orders are filled during the session and not at its end, so the fills are told before there is a mark. What
+        of them is still open keeps the week from being over, whatever the clock says.
+        """
+        found, session = progress_of(self.broker, self.ledger, self.account, week), week.sessions[0]
+        pending, newest = found.told, days.newest
+        if found.open and week.first_open is not None and known_at < week.first_open:
+            pending += f": they wait for the open of {session}"
+        if found.is_done and self._why_not_yet(week, known_at):
+            pending = f"all orders are final; the account is marked after the close of {session}"
+        elif not pending and newest is not None and newest < session <= last_closed_session(known_at):
+            pending = f"the market source ends with {newest}, before the session of the mark"
+        return pending, found.fills
 
     def _record_outcome(self, week: Week, days: MarketDays, known_at: datetime) -> EquityMark:
         self.broker.settle(known_at)
@@ -245,12 +330,24 @@ class Desk:
         account = self.broker.account(known_at)
         session = week.sessions[0]
         fills = self.broker.fills(identities)
-        positions = self._remembering(days.at_open(account.positions, session), week)
+        held = account.positions
+        if self.broker.clock is BrokerClock.WALL:  # it answers as it is now, whatever moment it is asked about
+            held = {name: qty / days.split_since(name, session) for name, qty in held.items()}
+            self._tell_actions(attempt, days, session)
+        positions = self._remembering(days.at_open(held, session), week)
         positions = tuple(_at_cost_where_bought(position, fills) for position in positions)
         nav = account.cash + sum((position.market_value for position in positions), Decimal(0))
         mark = EquityMark(self.account, week.monday, session, nav, account.cash)
         self.ledger.record_outcome(self.account, week, fills, positions, mark)
         return mark
+
+    def _tell_actions(self, attempt: Attempt | None, days: MarketDays, session: date) -> None:
+        """Write beside each order what happened to its share between the decision and the open."""
+        for record in attempt.orders if attempt else ():
+            told = days.told(record.order.symbol, session)
+            if told and told not in record.reason:
+                reason = "; ".join(filter(None, (record.reason, told)))
+                self.ledger.record_order(self.account, replace(record, reason=reason))
 
     def _no_fate(self, plan: OrderPlan, pending: str) -> FillReport:
         attempt = self.ledger.latest_attempt(self.account, plan.run_id) if plan.mode is Mode.LIVE else None

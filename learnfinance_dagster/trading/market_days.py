@@ -5,6 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from math import prod
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,27 @@ class MarketDays:
     def actions(self, session: date) -> list[Action]:
         """Corporate actions with that ex-date."""
         return self._actions.get(session, [])
+
+    @property
+    def newest(self) -> date | None:
+        """The newest session of which there is a bar; None without any."""
+        return max((days[-1] for days in self._days.values()), default=None)
+
+    def split_since(self, symbol: str, session: date) -> Decimal:
+        """How many shares one share of that session has become by the window's end."""
+        later = (
+            a.split_ratio for day, each in self._actions.items() if day > session for a in each if a.symbol == symbol
+        )
+        return prod((Decimal(str(ratio)) for ratio in later), start=Decimal(1))
+
+    def told(self, symbol: str, session: date) -> str:
+        """What happened to the share before that session's open that an order could not know; empty if nothing did."""
+        found = next((action for action in self.actions(session) if action.symbol == symbol), None)
+        if found is None:
+            return ""
+        if found.delisting:
+            return f"delisted on {session}"
+        return f"split {found.split_ratio:g} to 1 on {session}, after the decision" if found.split_ratio != 1 else ""
 
     def bar(self, symbol: str, session: date) -> DayBar | None:
         """The session's bar; None when the name did not trade."""

@@ -2,11 +2,17 @@
 
 The intent is in the ledger before anything is sent, and every send is preceded by a look-up of its id. So a process
 may die at any point, and the next run finds each order either at the broker or safe to send.
+
+Where sells take time (`turns`), buys stay intended until they are done; `complete` sends them.
 """
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from learnfinance_dagster.errors import RefusedError, TransientError
 from learnfinance_dagster.ledger_rules import monday_of_run
 from learnfinance_dagster.ports import Attempt, Broker, Ledger
+from learnfinance_dagster.trading.turns import Pace, intended, next_turn, sells_of
 from learnfinance_dagster.values import (
     Mode,
     OrderPlan,
@@ -18,19 +24,27 @@ from learnfinance_dagster.values import (
 )
 
 
-def submit(  # noqa: PLR0913 - who, where and what
-    broker: Broker, ledger: Ledger, week: Week, portfolio: Portfolio, plan: OrderPlan, refusal: str
-) -> Submission:
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One account's week, on its way to the broker."""
+
+    broker: Broker
+    ledger: Ledger
+    week: Week
+    refusal: str
+    """The guard's objection to sending now; orders that are only intended then are cancelled in the ledger if the
+    broker does not know them, because their window will not come back."""
+    pace: Pace | None = None
+    """Of a broker whose sells take time: buys that wait for them are left for `complete`. None: all go at once."""
+
+
+def submit(errand: Errand, portfolio: Portfolio, plan: OrderPlan) -> Submission:
     """Bring the plan's orders to the broker, each exactly once, under an exclusive claim of (account, week).
 
     Args:
-        broker: the account's broker.
-        ledger: the memory.
-        week: the decision's week.
+        errand: who, where and when.
         portfolio: what the plan was made from; recorded with it.
         plan: the plan, live or dry.
-        refusal: the guard's objection to sending now; orders that are only intended then are cancelled in the
-            ledger if the broker does not know them, because their window will not come back.
 
     Raises:
         RefusedError: another run holds the claim.
@@ -38,42 +52,81 @@ def submit(  # noqa: PLR0913 - who, where and what
     """
     if plan.mode is not Mode.LIVE:
         return shown(plan, None)
+    ledger, waiting = errand.ledger, dict[str, str]()
     with ledger.claim(plan.account, plan.run_id):
         attempt = ledger.latest_attempt(plan.account, plan.run_id)
-        if (attempt is None or attempt.number < plan.attempt) and not refusal:
+        if (attempt is None or attempt.number < plan.attempt) and not errand.refusal:
             ledger.record_intent(portfolio, plan)
             attempt = ledger.latest_attempt(plan.account, plan.run_id)
         if attempt is not None:
-            _send_intended(broker, ledger, week, attempt, refusal)
+            waiting = _send(errand, attempt)
             attempt = ledger.latest_attempt(plan.account, plan.run_id)
-    return shown(plan, attempt)
+    return shown(plan, attempt, waiting)
 
 
-def _send_intended(broker: Broker, ledger: Ledger, week: Week, attempt: Attempt, refusal: str) -> None:
-    unknown: list[str] = []
+def complete(errand: Errand, attempt: Attempt) -> Submission:
+    """Send what was recorded and not sent, as far as its turn has come. Plans and records nothing new.
+
+    Raises:
+        RefusedError: another run holds the claim.
+        TransientError: some orders' arrival is unknown; running again looks them up.
+    """
+    ledger, plan = errand.ledger, attempt.plan
+    with ledger.claim(plan.account, plan.run_id):
+        newest = ledger.latest_attempt(plan.account, plan.run_id) or attempt
+        waiting = _send(errand, newest)
+        newest = ledger.latest_attempt(plan.account, plan.run_id) or newest
+    return shown(newest.plan, newest, waiting)
+
+
+def _send(errand: Errand, attempt: Attempt) -> dict[str, str]:
+    """Bring every intended order whose turn it is; returns what the others wait for."""
+    account = attempt.plan.account
+    all_at_once = errand.pace is None or bool(errand.refusal)
+    unknown = _bring_all(errand, account, intended(attempt.orders if all_at_once else sells_of(attempt)))
+    if errand.pace is not None:
+        attempt = reconcile(errand.broker, errand.ledger, account, attempt)
+    if errand.pace is None or errand.refusal:
+        _raise_unknown(unknown)
+        return {}
+    turn = next_turn(attempt, errand.broker, errand.pace)
+    unknown += _bring_all(errand, account, turn.buys)
     for record in attempt.orders:
-        if record.status is not OrderStatus.INTENDED:
-            continue
+        if (reason := turn.given_up.get(record.order.client_order_id)) is not None:
+            errand.ledger.record_order(account, OrderRecord(record.order, OrderStatus.CANCELLED, reason))
+    _raise_unknown(unknown)
+    return turn.waiting
+
+
+def _bring_all(errand: Errand, account: str, records: Iterable[OrderRecord]) -> list[str]:
+    """Bring orders one after the other; returns those of which it is not known whether they arrived."""
+    unknown: list[str] = []
+    for record in records:
         try:
-            outcome = _bring(broker, week, record, refusal)
+            outcome = _bring(errand, record)
         except TransientError as error:
             unknown.append(f"{record.order.client_order_id}: {error}")
             continue
-        ledger.record_order(attempt.plan.account, outcome)
+        errand.ledger.record_order(account, outcome)
+    return unknown
+
+
+def _raise_unknown(unknown: list[str]) -> None:
     if unknown:
         msg = "not known whether these orders arrived, they will be looked up on the next run: " + "; ".join(unknown)
         raise TransientError(msg)
 
 
-def _bring(broker: Broker, week: Week, record: OrderRecord, refusal: str) -> OrderRecord:
+def _bring(errand: Errand, record: OrderRecord) -> OrderRecord:
     """Look the order up, send it if the broker never saw it, and say where it stands."""
+    broker = errand.broker
     known = broker.find(record.order.client_order_id)
     if known is not None:
         return known
-    if refusal:
-        return OrderRecord(record.order, OrderStatus.CANCELLED, f"never sent: {refusal}")
+    if errand.refusal:
+        return OrderRecord(record.order, OrderStatus.CANCELLED, f"never sent: {errand.refusal}")
     try:
-        return broker.submit(record.order, week)
+        return broker.submit(record.order, errand.week)
     except RefusedError as error:
         return OrderRecord(record.order, OrderStatus.REJECTED, str(error))
     except TransientError:
@@ -83,9 +136,10 @@ def _bring(broker: Broker, week: Week, record: OrderRecord, refusal: str) -> Ord
         return known
 
 
-def shown(plan: OrderPlan, attempt: Attempt | None) -> Submission:
-    """What the ledger knows of the plan's submission."""
+def shown(plan: OrderPlan, attempt: Attempt | None, waiting: Mapping[str, str] | None = None) -> Submission:
+    """What the ledger knows of the plan's submission; `waiting` says of some orders what they wait for."""
     orders = attempt.orders if attempt else ()
+    told = waiting or {}
     return Submission(
         account=plan.account,
         run_id=plan.run_id,
@@ -94,6 +148,10 @@ def shown(plan: OrderPlan, attempt: Attempt | None) -> Submission:
         mode_reason=plan.mode_reason,
         accepted=tuple(r.order.client_order_id for r in orders if r.broker_order_id),
         refused={r.order.client_order_id: r.reason for r in orders if not r.broker_order_id and r.status.is_dead},
+        waiting={
+            r.order.client_order_id: told.get(r.order.client_order_id, "recorded, and not sent yet")
+            for r in intended(orders)
+        },
     )
 
 

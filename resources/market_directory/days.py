@@ -14,6 +14,8 @@ Micros = npt.NDArray[np.int64]
 """Moments as microseconds since 1970, UTC."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ORDINARY = np.iinfo(np.int64).min
+"""Arrival of a row that is known by the ordinary rule of its file."""
 _DAY = 86_400_000_000
 _BOUNDARY = (12 * 60 + 30) * 60_000_000
 """A news day ends at 12:30 UTC."""
@@ -40,6 +42,15 @@ def news_days_of(moments: Micros) -> Days:
 def micros(moment: datetime) -> int:
     """A moment as `Micros` counts."""
     return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def arrivals_of(frame: pd.DataFrame) -> Micros:
+    """When each row became known, where `known_at` says so; `ORDINARY` for the rest."""
+    if "known_at" not in frame:
+        return np.full(len(frame), ORDINARY, dtype=np.int64)
+    moments = pd.to_datetime(frame["known_at"], utc=True).dt.as_unit("us")
+    counted = moments.to_numpy(dtype="datetime64[us]")
+    return np.where(np.isnat(counted), ORDINARY, counted.astype(np.int64))
 
 
 def new_york_day(known_at: datetime) -> np.datetime64:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from resources.market_directory.days import Days, days_of
+from resources.market_directory.days import ORDINARY, Days, Micros, arrivals_of, days_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -27,6 +27,9 @@ class Events:
     """Codes of symbols that were paid out on a day without a bar."""
     payout_day: Days
     payout_value: Floats
+    payout_arrival: Micros
+    arrivals: dict[str, Micros]
+    """Column → when its value became known, for each bar (`days.arrivals_of`)."""
 
 
 def adjustment_steps(symbol: Ints, close: Floats, adj_close: Floats) -> Floats:
@@ -70,6 +73,7 @@ def align(symbol: Ints, day: Days, names: pd.Index, actions: pd.DataFrame | None
     """
     split, dividend, delisting = np.ones(len(symbol)), np.zeros(len(symbol)), np.zeros(len(symbol))
     columns = {"split": split, "dividend": dividend, "delisting": delisting}
+    arrivals = {kind: np.full(len(symbol), ORDINARY, dtype=np.int64) for kind in columns}
     if actions is None:
         actions = pd.DataFrame({"symbol": [], "ex_date": [], "kind": [], "value": []})
     code = names.get_indexer(pd.Index(actions["symbol"])).astype(np.int64)
@@ -77,11 +81,14 @@ def align(symbol: Ints, day: Days, names: pd.Index, actions: pd.DataFrame | None
     value = actions["value"].to_numpy(dtype=np.float64)
     kind = actions["kind"].to_numpy(dtype=object)
     row = _rows_of(symbol, day, code, ex_day)
+    arrival = arrivals_of(actions)
     for name, column in columns.items():
         hits = (kind == name) & (row >= 0)
         column[row[hits]] = value[hits]
+        arrivals[name][row[hits]] = arrival[hits]
     paid = (kind == "delisting") & (row < 0) & (code >= 0)
-    return Events(split, dividend, delisting, code[paid], ex_day[paid], value[paid])
+    arrivals["split_ratio"] = arrivals.pop("split")
+    return Events(split, dividend, delisting, code[paid], ex_day[paid], value[paid], arrival[paid], arrivals)
 
 
 def _rows_of(symbol: Ints, day: Days, code: Ints, ex_day: Days) -> Ints:

@@ -33,6 +33,7 @@ class MarketFrames:
     news: pd.DataFrame | None = None
     news_coverage: pd.DataFrame | None = None
     fundamentals: pd.DataFrame | None = None
+    notes: pd.DataFrame | None = None
 
 
 def load(directory: Path) -> MarketFrames:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from learnfinance_dagster.calendar import last_closed_session, last_whole_news_day, new_york_day
+from resources.market_directory.days import arrivals_of, micros
 from resources.market_directory.load import MarketFrames
 
 
@@ -25,7 +26,7 @@ class Poison(StrEnum):
 NONSENSE = "POISON"
 ALARM = "POISON: disaster, fraud, terrible losses and bankruptcy"
 """A reader of tone cannot miss it."""
-TEXTS = ("headline", "summary", "source")
+TEXTS = ("headline", "summary", "source", "text")
 """Columns that are read. They are always spoilt, or a leak of words would pass under two of three futures."""
 NAMES = ("symbol", "fund", "index")
 """Columns that name a row. Without their names rows are out of sight, so two of three futures keep them."""
@@ -36,8 +37,9 @@ def poisoned(frames: MarketFrames, known_at: datetime, how: Poison, seed: int = 
     """A copy of `frames` in which every row that was not public at `known_at` is spoilt.
 
     Bars and actions are public once their session has closed, holdings and filings from the day after their date,
-    members on the day itself, news from its minute on. An index membership that ends later is still open as far as
-    anybody knew, and which days' news would be complete was known of no day that was not over.
+    members on the day itself, news and notes from their minute on; and no row before its `known_at`. An index
+    membership that ends later is still open as far as anybody knew, and which days' news would be complete was known of
+    no day that was not over.
     """
     session, day = last_closed_session(known_at), new_york_day(known_at)
     rng = np.random.default_rng(seed)
@@ -50,11 +52,18 @@ def poisoned(frames: MarketFrames, known_at: datetime, how: Poison, seed: int = 
     def before(frame: pd.DataFrame | None, column: str, limit: object, *, included: bool) -> "pd.Series[bool] | None":
         if frame is None:
             return None
-        return frame[column] <= limit if included else frame[column] < limit
+        is_public = frame[column] <= limit if included else frame[column] < limit
+        return is_public & _had_arrived(frame, known_at)
 
     return replace(
         frames,
-        bars=_spoilt(frames.bars, frames.bars["date"] > session, how, rng, keep=("date", "symbol")),
+        bars=_spoilt(
+            frames.bars,
+            (frames.bars["date"] > session) | ~_had_arrived(frames.bars, known_at),
+            how,
+            rng,
+            keep=("date", "symbol"),
+        ),
         actions=spoil(frames.actions, "ex_date", is_known=before(frames.actions, "ex_date", session, included=True)),
         holdings=spoil(frames.holdings, "date", is_known=before(frames.holdings, "date", day, included=False)),
         membership=_forgotten_members(frames.membership, day, how),
@@ -65,7 +74,12 @@ def poisoned(frames: MarketFrames, known_at: datetime, how: Poison, seed: int = 
             "available_on",
             is_known=before(frames.fundamentals, "available_on", day, included=False),
         ),
+        notes=spoil(frames.notes, "known_at", is_known=before(frames.notes, "known_at", known_at, included=True)),
     )
+
+
+def _had_arrived(frame: pd.DataFrame, known_at: datetime) -> "pd.Series[bool]":
+    return pd.Series(arrivals_of(frame) <= micros(known_at), index=frame.index)
 
 
 def _spoilt(

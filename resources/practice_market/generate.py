@@ -13,6 +13,9 @@ from resources.practice_market.roster import roster
 from resources.practice_market.spec import PracticeSpec
 from resources.practice_market.timeline import timeline
 
+FILES = ("bars", "actions", "holdings", "membership", "news", "news_coverage", "fundamentals")
+"""What a practice market has of `MARKET_FILES`: it learns nothing late, so there is nothing to note."""
+
 
 def generate(spec: PracticeSpec) -> dict[str, pd.DataFrame]:
     """Make a market in memory: the same spec gives the same frames.

@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from learnfinance_dagster.errors import ConfigurationError
-from learnfinance_dagster.schemas.market import MARKET_FILES
-from resources.practice_market.generate import generate
+from resources.practice_market.generate import FILES, generate
 from resources.practice_market.spec import GENERATOR_VERSION, PracticeSpec
 
 MANIFEST = "market.json"
@@ -112,7 +111,7 @@ def _is_there(directory: Path, spec: PracticeSpec) -> bool:
         changes = ", ".join(f"{key} {found.get(key)!r} instead of {wanted[key]!r}" for key in differing)
         msg = f"{directory} holds another market ({changes}): delete the folder, or set the settings back"
         raise ConfigurationError(msg)
-    missing = [stem for stem in MARKET_FILES if not (directory / f"{stem}.parquet").is_file()]
+    missing = [stem for stem in FILES if not (directory / f"{stem}.parquet").is_file()]
     if missing:
         msg = f"{directory} lacks {', '.join(f'{stem}.parquet' for stem in missing)}: delete the folder to make it anew"
         raise ConfigurationError(msg)

@@ -11,7 +11,7 @@ from policy_trainings import PPO, SAC, an_order, learner_of
 from policy_world import RULES, made_up, played, state_at
 
 from learnfinance_dagster.allocation.rl.action import DUST, LOGIT, raw_weights, target_weights
-from learnfinance_dagster.allocation.rl.episodes import Episodes
+from learnfinance_dagster.allocation.rl.episodes import Episodes, drifted
 from learnfinance_dagster.allocation.rl.experience import Experience, Reward
 from learnfinance_dagster.allocation.rl.lived import relive, transitions
 from learnfinance_dagster.allocation.rl.observation import Observer
@@ -57,12 +57,14 @@ def test_a_lived_week_is_what_an_episode_would_have_made_of_it():
     episodes.first[:], episodes.second[:] = WORLD.scale.mean, WORLD.scale.second
     found = episodes.step(logits)
     target = target_weights(logits, WORLD.present[[WEEK]], RULES)[0]
-    held = dict(zip(state_at(HISTORY, WEEK, {}).symbols, target.tolist(), strict=True))
+    names = state_at(HISTORY, WEEK, {}).symbols
+    held = dict(zip(names, target.tolist(), strict=True))
+    by_close = drifted(target[None], HISTORY.closes[[WEEK]])[0]
     (transition,) = taken(
         lived(
             executed=held,
             log_return=float(episodes.held.log_return[0]),
-            after=state_at(HISTORY, WEEK + 1, held),
+            after=state_at(HISTORY, WEEK + 1, dict(zip(names, by_close.tolist(), strict=True))),
         )
     )
     np.testing.assert_allclose(transition.observation, seen[0], atol=1e-6)

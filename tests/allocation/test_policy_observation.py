@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from policy_world import made_up, played, state_at, thinned
 
 from learnfinance_dagster.allocation.rl.action import target_weights
-from learnfinance_dagster.allocation.rl.episodes import Episodes
+from learnfinance_dagster.allocation.rl.episodes import Episodes, drifted
 from learnfinance_dagster.allocation.rl.history import NOBODY
 from learnfinance_dagster.allocation.rl.observation import (
     CHANNELS,
@@ -64,10 +64,11 @@ def test_a_monday_is_observed_as_the_same_week_was_in_training_to_the_byte(histo
             np.testing.assert_allclose(served[0, -2:], trained[number, -2:], rtol=0, atol=1e-6)
         names, logits = history.name[episodes.week], rng.normal(0, 2, (8, history.name.shape[1] + 1))
         bought = target_weights(logits, world.present[episodes.week], world.rules)
+        closed = drifted(bought, history.closes[episodes.week])
         episodes.step(logits)
         held = [
             {history.symbols[name]: float(weight) for name, weight in zip(*row, strict=True) if name != NOBODY}
-            for row in zip(names, bought, strict=True)
+            for row in zip(names, closed, strict=True)
         ]
 
 

@@ -3,9 +3,10 @@
 import shutil
 import sqlite3
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -84,6 +85,8 @@ class House:
 
     settings: Settings
     instance: dg.DagsterInstance
+    clock: Callable[[], datetime] | None = None
+    """Stands for the wall's."""
 
     @property
     def root(self):
@@ -98,7 +101,7 @@ class House:
 
     def run(self, job, week, *, select=None, tags=None, market=None):
         """Run a job for a Monday, quietly; a failure is told by the answer, not raised."""
-        defs = build(self.settings, OpenDoor(market) if market else None)
+        defs = build(self.settings, OpenDoor(market) if market else None, self.clock)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as `run_monday` does
             result = defs.resolve_job_def(job).execute_in_process(
@@ -144,6 +147,12 @@ class House:
     def money(self):
         """All that a run without side effects must leave alone."""
         return self.ledger_rows(), self.files("broker")
+
+
+@pytest.fixture(scope="session")
+def house_of():
+    """A house of settings and an instance of the test's own."""
+    return House
 
 
 @pytest.fixture(scope="session")

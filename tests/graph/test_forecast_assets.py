@@ -303,6 +303,9 @@ class OldMarket:
         bars = pd.DataFrame({"date": pd.Series(days, dtype=object), "symbol": pd.array(["A"] * len(days), dtype="str")})
         return bars.assign(**prices, dividend=0.0, delisting=0.0)
 
+    def latecomers(self, _known_at):
+        return pd.DataFrame()
+
 
 def test_sessions_before_the_first_week_are_left_out(tmp_path):
     """Their Mondays are no partitions, and Dagster would be told of weeks that do not exist."""

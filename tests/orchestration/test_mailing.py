@@ -10,11 +10,11 @@ from learnfinance_dagster.calendar import week_of
 from learnfinance_dagster.errors import TransientError
 from learnfinance_dagster.orchestration.failures import in_one_line
 from learnfinance_dagster.orchestration.mail_sensors import mail_sensors, not_news, send_mail
-from learnfinance_dagster.orchestration.mailing import PostOffice, may_not_mail
+from learnfinance_dagster.orchestration.mailing import PostOffice
 from learnfinance_dagster.parameters import MailParameters
 from learnfinance_dagster.ports import MailReceipt, MarketInfo, PriceBasis
 from learnfinance_dagster.reporting.post import MailState, Posted
-from learnfinance_dagster.trading.guard import RunFacts
+from learnfinance_dagster.trading.guard import RunFacts, mail_refusal
 
 WEEK = week_of(date(2025, 12, 29))
 NOW = WEEK.as_of + timedelta(minutes=20)
@@ -32,20 +32,20 @@ BOB, CAROL = "bob@localhost", "carol@localhost"
 LATER = NOW + timedelta(days=8)
 
 
-def facts(*, live_job=True, backfill=False, now=NOW):
-    return RunFacts(live_job=live_job, backfill=backfill, now=now)
+def facts(*, mails=True, backfill=False, now=NOW):
+    return RunFacts(live_job=False, mails=mails, backfill=backfill, now=now)
 
 
 @pytest.mark.parametrize("after", [timedelta(days=-1), timedelta(0), timedelta(days=6, hours=23)])
 def test_a_live_run_of_the_current_week_may_mail(after):
     """The Sunday before its Monday, the Monday itself, and until the next one."""
-    assert may_not_mail(facts(now=WEEK.as_of + after), WEEK, REAL) == ""
+    assert mail_refusal(facts(now=WEEK.as_of + after), WEEK, REAL) == ""
 
 
 @pytest.mark.parametrize(
     ("known", "why"),
     [
-        (facts(live_job=False), "only the jobs"),
+        (facts(mails=False), "only the jobs"),
         (facts(backfill=True), "back-fills never mail"),
         (facts(now=WEEK.as_of + timedelta(days=7)), "past weeks are never mailed"),
         (facts(now=WEEK.as_of + timedelta(days=400)), "past weeks are never mailed"),
@@ -53,16 +53,16 @@ def test_a_live_run_of_the_current_week_may_mail(after):
     ],
 )
 def test_nothing_else_mails(known, why):
-    assert why in may_not_mail(known, WEEK, REAL)
+    assert why in mail_refusal(known, WEEK, REAL)
 
 
 def test_the_practice_markets_last_weeks_count_by_its_own_clock():
     now = datetime(2026, 11, 28, tzinfo=UTC)
     demo = week_of(date(2025, 12, 15))
-    assert may_not_mail(facts(now=now), demo, PRACTICE) == ""
-    assert "last weeks" in may_not_mail(facts(now=now), week_of(date(2025, 6, 2)), PRACTICE)
-    assert "only the jobs" in may_not_mail(facts(now=now, live_job=False), demo, PRACTICE)
-    assert "back-fills" in may_not_mail(facts(now=now, backfill=True), demo, PRACTICE)
+    assert mail_refusal(facts(now=now), demo, PRACTICE) == ""
+    assert "last weeks" in mail_refusal(facts(now=now), week_of(date(2025, 6, 2)), PRACTICE)
+    assert "only the jobs" in mail_refusal(facts(now=now, mails=False), demo, PRACTICE)
+    assert "back-fills" in mail_refusal(facts(now=now, backfill=True), demo, PRACTICE)
 
 
 class MemoryQueue:

@@ -55,7 +55,7 @@ class Monday:
         desk, days = self.desk(patience), days_of(BARS, WEEK.last_session)
         portfolio = desk.portfolio(WEEK, days, "")
         plan = desk.plan(WEEK, portfolio, WANTED, days, "")
-        desk.submit(WEEK, portfolio, plan, "")
+        desk.submit(WEEK, portfolio, plan, "", now=self.alpaca.moment())
 
     def settle(self, patience: dict) -> FillReport:
         desk = self.desk(patience)

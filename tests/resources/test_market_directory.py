@@ -397,6 +397,14 @@ FUNDAMENTALS = pd.DataFrame(
         for name, column in MARKET_FILES["fundamentals"].schema.to_schema().columns.items()
     }
 ).assign(fiscal_date_ending=[day - timedelta(days=40) for day in DAYS], available_on=list(DAYS))
+NOTES = pd.DataFrame(
+    [
+        (decision_time(CUT - timedelta(days=1)), "holdings", "SPUS of yesterday"),
+        (decision_time(CUT), "caveat", "one name is missing"),
+        (decision_time(CUT) + timedelta(hours=1), "caveat", "two names are missing"),
+    ],
+    columns=["known_at", "topic", "text"],
+).astype({"known_at": "datetime64[us, UTC]"})
 FULL = {
     "bars": bars(adjusted=False),
     "actions": actions(("MSFT", DAYS[2], "split", 4.0), ("AAPL", DAYS[-2], "dividend", 0.25)),
@@ -405,6 +413,7 @@ FULL = {
     "news": NEWS,
     "news_coverage": SPANS,
     "fundamentals": FUNDAMENTALS,
+    "notes": NOTES,
 }
 """Every file, each with rows before and after `CUT`."""
 
@@ -526,3 +535,66 @@ def test_the_documentation_names_every_file_and_column():
         table = " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| "))
         named = set(table.replace(",", " ").split())
         assert set(spec.schema.to_schema().columns) <= named, stem
+
+
+LATER = pd.Timestamp(decision_time(CUT) + timedelta(hours=1))
+
+
+def arriving(frame, rows):
+    """The frame, with these rows known from `LATER` on."""
+    known = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
+    return frame.assign(known_at=known.mask(rows, LATER))
+
+
+def test_a_row_is_not_known_before_it_arrived(market):
+    is_late = lambda frame, column, day: (frame[column] == day) & (frame["symbol"] == "AAPL")  # noqa: E731
+    late_bars = arriving(bars(adjusted=False), is_late(bars(), "date", DAYS[3]))
+    late_holdings = arriving(HOLDINGS, HOLDINGS["fund"] == "HLAL")
+    dividend = actions(("AAPL", DAYS[2], "dividend", 0.25), ("MSFT", DAYS[2], "split", 4.0))
+    found = market(
+        AS_TRADED, bars=late_bars, actions=arriving(dividend, dividend["symbol"] == "AAPL"), holdings=late_holdings
+    )
+    for moment, (names, paid, funds) in {
+        decision_time(CUT): (["MSFT"], 0.0, {"SPUS"}),
+        LATER.to_pydatetime(): (["AAPL", "MSFT"], 0.25, {"SPUS", "HLAL"}),
+    }.items():
+        assert found.bars(DAYS[3], DAYS[3], moment)["symbol"].tolist() == names
+        event = found.bars(DAYS[2], DAYS[2], moment).set_index("symbol")
+        assert (event.loc["AAPL", "dividend"], event.loc["MSFT", "split_ratio"]) == (paid, 4.0)
+        assert set(found.holdings(["SPUS", "HLAL"], moment)["fund"]) == funds
+    late = found.latecomers(LATER.to_pydatetime())
+    assert late[["symbol", "date", "what"]].to_numpy().tolist() == [
+        ["AAPL", DAYS[3], "bar"],
+        ["AAPL", DAYS[2], "dividend"],
+    ]
+    assert found.latecomers(decision_time(CUT)).empty
+
+
+def test_a_row_that_says_it_was_known_before_its_session_closed_is_known_from_the_close_on(market):
+    early = bars(adjusted=False).assign(known_at=pd.Timestamp("2019-01-01", tz="UTC").as_unit("us"))
+    found = market(AS_TRADED, bars=early, actions=actions())
+    close = session_close(DAYS[3])
+    assert found.bars(DAYS[3], DAYS[3], close - timedelta(seconds=1)).empty
+    assert len(found.bars(DAYS[3], DAYS[3], close)) == 2
+
+
+def test_notes_are_those_of_the_newest_moment(market):
+    found = market(notes=NOTES)
+    told = {hours: found.notes(decision_time(CUT) + timedelta(hours=hours)) for hours in (-48, -1, 0, 9)}
+    assert [[note.text for note in notes] for notes in told.values()] == [
+        [],
+        ["SPUS of yesterday"],
+        ["one name is missing"],
+        ["two names are missing"],
+    ]
+
+
+@pytest.mark.parametrize("how", list(Poison))
+def test_poison_reaches_a_row_that_arrives_later_although_its_session_is_over(market, how):
+    late = arriving(bars(adjusted=False), bars()["date"] == DAYS[3])
+    frames = market(AS_TRADED, bars=late, actions=actions()).frames
+    spoilt = poisoned_future(frames, decision_time(CUT), how).bars
+    rows = spoilt["date"] == DAYS[3]
+    assert (spoilt.loc[rows, "close"].to_numpy() != frames.bars.loc[rows, "close"].to_numpy()).all()
+    known = spoilt["date"] < DAYS[3]
+    assert (spoilt.loc[known, "close"] == frames.bars.loc[known, "close"]).all()

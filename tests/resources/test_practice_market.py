@@ -14,6 +14,7 @@ from learnfinance_dagster.returns import adjusted
 from learnfinance_dagster.schemas.market import MARKET_FILES
 from resources.market_directory import DirectoryMarket
 from resources.practice_market import PracticeSpec, ensure, generate
+from resources.practice_market.generate import FILES
 from resources.practice_market.headlines import TEMPLATES
 from resources.practice_market.news import FIDELITY, news
 from resources.practice_market.returns import returns
@@ -101,7 +102,7 @@ def test_the_same_seed_gives_the_same_bytes(directory, tmp_path):
     again = tmp_path / "again"
     ensure(again, SMALL)
     files = sorted(path.name for path in directory.iterdir())
-    assert files == sorted([*(f"{stem}.parquet" for stem in MARKET_FILES), "market.json"])
+    assert files == sorted([*(f"{stem}.parquet" for stem in FILES), "market.json"])
     for name in files:
         assert (again / name).read_bytes() == (directory / name).read_bytes(), name
 
@@ -118,7 +119,7 @@ def test_signal_strength_changes_the_news_and_nothing_else(market):
     assert changed == {"news"}
 
 
-@pytest.mark.parametrize("stem", MARKET_FILES)
+@pytest.mark.parametrize("stem", FILES)
 def test_every_file_keeps_the_rules_of_the_market_directory(directory, stem):
     rules = MARKET_FILES[stem]
     frame = pd.read_parquet(directory / f"{stem}.parquet")

@@ -126,7 +126,7 @@ class World:
             baseline=scale.of_equal_weight(log_returns),
             rules=rules,
             costs=costs,
-            halts=history.halted.any(axis=1),
+            halts=np.asarray(history.halted.any(axis=1)),
         )
 
     @property
