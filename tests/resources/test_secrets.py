@@ -40,6 +40,8 @@ from resources.doors import HubModelsDoor, LocalModelsDoor
 from resources.filings.alpha_vantage import AlphaVantageFilings
 from resources.http import PatientSession
 from resources.language.openai import OpenAIModel
+from resources.live_market.alpaca_prices import AlpacaPrices
+from resources.live_market.fetched import Want
 from resources.mail.smtp import SmtpMailer
 from resources.news.alpaca import AlpacaNews
 from resources.news.archive import ArchivedNews
@@ -114,6 +116,12 @@ ROWS = (
         ("ALPACA_API_KEY", "ALPACA_API_SECRET"),
         alpaca_news,
         (lambda it: it.articles(["AAPL"], date(2024, 5, 6), date(2024, 5, 7), now()),),
+    ),
+    Row(
+        "Alpaca's prices",
+        ("ALPACA_API_KEY", "ALPACA_API_SECRET"),
+        lambda url, _folder: AlpacaPrices(url, session=impatient()),
+        (lambda it: list(it.prices([Want("AAPL", date(2024, 5, 6))], date(2024, 5, 10))),),
     ),
     Row("Alpha Vantage", ("ALPHA_VANTAGE_API_KEY",), alpha_vantage, (lambda it: it.filings(["AAPL"], now()),)),
     *(
