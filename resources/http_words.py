@@ -12,6 +12,13 @@ import requests
 PLAIN_HEADERS = frozenset({"accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"})
 SECRET_NAME = re.compile("key|token|secret|auth|crumb|pass", re.IGNORECASE)
 UNREADABLE = "an address that cannot be read"
+CHATTY = {
+    "urllib3.connectionpool": logging.INFO,
+    "httpx2": logging.WARNING,
+    "httpcore2": logging.WARNING,
+    "openai": logging.INFO,
+}
+"""Loggers of clients, and the first level at which they tell no secrets."""
 WORDS = 200
 """Characters of a vendor's words that a message repeats."""
 
@@ -78,7 +85,11 @@ def as_text(value: str | bytes) -> str:
 
 
 def hush() -> None:
-    """At DEBUG, urllib3 writes whole request lines, keys included; who wants that must ask for it by name."""
-    logger = logging.getLogger("urllib3.connectionpool")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
+    """Clients write down whole addresses and headers, keys and echoes of them included.
+
+    Who wants that must ask for it by name.
+    """
+    for name, level in CHATTY.items():
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(level)

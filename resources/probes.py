@@ -10,7 +10,7 @@ from pathlib import Path
 
 from learnfinance_dagster.errors import ConfigurationError, TransientError
 from learnfinance_dagster.orchestration.handles import BrokerDoor
-from learnfinance_dagster.parameters import LanguageParameters
+from learnfinance_dagster.parameters import EndpointParameters, LanguageParameters, LiveParameters
 from resources.credentials import needed, secret
 from resources.doors import SmtpDoor
 
@@ -79,6 +79,15 @@ def alpaca_data(url: str) -> str:
         "APCA-API-SECRET-KEY": needed("ALPACA_API_SECRET"),
     }
     return website(f"{url}/v1beta1/news", headers, {"limit": "1"})
+
+
+def live_market(parameters: LiveParameters, endpoints: EndpointParameters) -> str:
+    """Whoever is asked for prices, and the first who is asked what funds hold."""
+    prices = alpaca_data(endpoints.alpaca_data) if parameters.prices == "alpaca" else reachable(endpoints.yahoo)
+    addresses = {"sp_funds": endpoints.sp_funds, "wahed": endpoints.wahed, "yahoo": endpoints.yahoo}
+    first = parameters.holdings[0] if parameters.holdings else "yahoo"
+    holdings = reachable(addresses[first])
+    return f"prices, {parameters.prices}: {prices}; holdings, {first}: {holdings}"
 
 
 def edgar(url: str, user_agent: str) -> str:

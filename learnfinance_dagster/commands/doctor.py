@@ -58,8 +58,10 @@ def _market(s: Settings) -> Probe:
     looks: Mapping[str, Callable[[], str]] = {
         "practice": partial(probes.writable, s.root / "market"),
         "directory": partial(probes.folder, s.market_directory, "bars.parquet"),
+        "live": partial(probes.live_market, s.live, s.endpoints),
     }
-    return Probe("market", s.market, looks.get(s.market, probes.embedded))
+    asks_alpaca = s.market == "live" and s.live.prices == "alpaca"
+    return Probe("market", s.market, looks[s.market], _if(asks_alpaca, "ALPACA_API_KEY", "ALPACA_API_SECRET"))
 
 
 def _news(s: Settings) -> Probe:

@@ -17,15 +17,22 @@ def object_text(text: object, who: str) -> str:
     if not isinstance(text, str) or not text.strip():
         msg = f"{who} answered without any text"
         raise DataError(msg)
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+    found = _parsed(text)
+    if found is None:
         msg = f"{who} answered with text that is not JSON"
-        raise DataError(msg) from None
+        raise DataError(msg)  # without the parser's error, which holds the whole text
     if not isinstance(found, dict):
         msg = f"{who} answered with JSON that is no object"
         raise DataError(msg)
     return text
+
+
+def _parsed(text: str) -> Any:
+    """None where it is no JSON (or null, which is no object either)."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def envelope(body: str, who: str) -> Json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from learnfinance_dagster.errors import DataError, TransientError
 from learnfinance_dagster.ports import Completion, Prompt
+from resources.http_words import hush
 from resources.language.answers import Json, at, envelope, object_text, tokens
 from resources.language.openai_errors import BusyError, asked
 
@@ -51,6 +52,7 @@ class OpenAIModel:
         self._key, self._model, self._url, self._api, self._who = key, model, base_url, api, who
         self._seconds, self._sleep, self._clock = seconds, sleep, clock
         self._end = 0.0
+        hush()
 
     def complete(self, prompt: Prompt) -> Completion:
         """See `ports.LanguageModel`: two tries within the budget of seconds."""

@@ -154,6 +154,21 @@ def test_a_database_that_is_not_reached_is_told_without_its_password(told):
     assert "canary" not in out
 
 
+def test_a_live_market_is_looked_at_without_asking_for_a_price(told):
+    with VendorServer() as vendor:
+        vendor.answers("/v1beta1/news", Reply({"news": []}))
+        variables = {"LEARNFINANCE_MARKET": "live", "LEARNFINANCE_ENDPOINTS__SP_FUNDS": f"{vendor.url}/{{fund}}.csv"}
+        variables |= {"LEARNFINANCE_ENDPOINTS__YAHOO": vendor.url, "LEARNFINANCE_ENDPOINTS__ALPACA_DATA": vendor.url}
+        _, rows, _ = told(variables)
+        assert "prices, yahoo: somebody listens; nothing was asked; holdings, sp_funds" in rows["market"]
+        status, rows, _ = told(LEARNFINANCE_LIVE__PRICES="alpaca")
+        assert (status, "ALPACA_API_KEY NOT SET" in rows["market"]) == (1, True)
+        status, rows, _ = told({"ALPACA_API_KEY": "a", "ALPACA_API_SECRET": "b"})
+        assert (status, "prices, alpaca: answers" in rows["market"]) == (0, True), rows["market"]
+    status, rows, _ = told()
+    assert (status, " NO " in rows["market"]) == (1, True)
+
+
 @pytest.mark.parametrize(("adapter", "path"), [("openai", "/v1/models"), ("ollama", "/api/tags")])
 def test_a_language_model_is_asked_for_its_list_and_writes_nothing(told, adapter, path):
     with VendorServer() as vendor:
