@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from http.cookiejar import Cookie
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,25 @@ NAMES = [f"{a}{b}{c}" for a in "ABCDEF" for b in "GHIJKL" for c in "MNOPQ"][:159
 ARTICLES = 30
 HISTORY = date(2024, 6, 3)
 ALPACA_ACCOUNTS = {"hrp": "HRP", "equal_weight": "SAC"}
-COOKIES = ("/", "/consent")
-"""A local server cannot set Yahoo's cookie, so yfinance asks for one before each name. Yahoo's own is kept on disk."""
+COOKIE = Cookie(
+    version=0,
+    name="A3",
+    value="of this machine",
+    port=None,
+    port_specified=False,
+    domain=".yahoo.com",
+    domain_specified=True,
+    domain_initial_dot=True,
+    path="/",
+    path_specified=True,
+    secure=True,
+    expires=1_999_999_999,
+    discard=False,
+    comment=None,
+    comment_url=None,
+    rest={},
+)
+"""As yfinance keeps it on disk since an earlier day; a local server cannot set one for Yahoo's domain."""
 SECRETS = {
     "ALPACA_API_KEY": live_scene.KEY,
     "ALPACA_API_SECRET": live_scene.SECRET,
@@ -89,7 +107,7 @@ class Town:
 
     def asked(self) -> Counter[str]:
         """Vendor → requests so far."""
-        seen = Counter(vendor_of(each) for each in self.web.seen if each.path not in COOKIES)
+        seen = Counter(map(vendor_of, self.web.seen))
         return seen + Counter({"Alpaca accounts": len(self.paper.seen), "Hugging Face": len(self.hub.seen)})
 
 
@@ -191,6 +209,8 @@ def measure(prices: str) -> None:
 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         yfinance.set_tz_cache_location(folder)
+        cookies: Any = yfinance.cache.get_cookie_cache()
+        cookies.store("curlCffi", {".yahoo.com": {"/": {"A3": COOKIE}}})
         place = town(stack)
         told = settings(Path(folder) / "data", place, prices)
         instance = stack.enter_context(dg.DagsterInstance.ephemeral())

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from learnfinance_dagster.errors import ConfigurationError, RefusedError, TransientError
 from resources.http_words import as_text, elsewhere, hush, place, words
-from resources.turns import SilentError, Turns
+from resources.turns import Budget, SilentError, Turns
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD"})
 CHUNK = 65536
@@ -50,6 +50,7 @@ class PatientSession(requests.Session):
         self,
         *,
         per_second: float = 3.0,
+        a_minute: int = 0,
         timeout: tuple[float, float] = (5.0, 15.0),
         attempts: int = 3,
         patience: float = 60.0,
@@ -62,6 +63,7 @@ class PatientSession(requests.Session):
 
         Args:
             per_second: requests a second, at most; repeated ones count.
+            a_minute: where given, requests in any minute instead, at whatever pace: a burst need not be spread.
             timeout: seconds to connect, and between two pieces of an answer.
             attempts: tries a request, at most.
             patience: seconds of waiting between the tries of a request, in sum; Retry-After cannot exceed it.
@@ -74,7 +76,7 @@ class PatientSession(requests.Session):
         self._timeout, self._attempts = timeout, attempts
         self._patience, self._whole, self._expects_json = patience, whole, expects_json
         self._sleep, self._clock = sleep, clock
-        self._turns = Turns(per_second, sleep, clock)
+        self._turns = Budget(a_minute, 60.0, sleep, clock) if a_minute else Turns(per_second, sleep, clock)
         hush()
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:

@@ -14,7 +14,6 @@ from alpaca.trading.requests import LimitOrderRequest
 from learnfinance_dagster.errors import ConfigurationError, DataError, RefusedError
 from resources.brokers.alpaca_errors import declined
 from resources.http import FAILURES, REFUSALS, TOO_MANY, PatientSession
-from resources.turns import Budget
 
 A_MINUTE = 180
 """Requests; Alpaca takes 200 a minute and account."""
@@ -33,8 +32,7 @@ class AlpacaSession(PatientSession):
             now: our wall clock.
             patience: see `PatientSession`.
         """
-        super().__init__(**patience)
-        self._turns = Budget(A_MINUTE, 60.0, self._sleep, self._clock)
+        super().__init__(**{"a_minute": A_MINUTE, **patience})
         self._now = now
         self.skew: timedelta | None = None
         """Alpaca's clock less ours, as its newest dated answer showed it; None before the first."""
