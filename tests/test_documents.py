@@ -23,6 +23,7 @@ LEAVES = {
     datetime: st.datetimes(timezones=ZONES),
     date: st.dates(),
     str: st.text(),
+    bool: st.booleans(),
     int: st.integers(),
     type(None): st.none(),
 }

@@ -16,7 +16,6 @@ from learnfinance_dagster.reporting.html import MOST_BYTES, render_html, render_
 from learnfinance_dagster.reporting.text import render_text
 
 KINDS = {"responses": "OpenAI, responses", "chat": "OpenAI, chat", "ollama": "Ollama"}
-PATIENCE = 0.4
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def seen(tmp_path_factory):
             for fault in FAULTS:
                 vendor.answers(PATHS[kind], fault.spoil(good))
                 folder = tmp_path_factory.mktemp("raw")
-                door = ScriptedDoor(model_at(vendor, kind, PATIENCE), name=name)
+                door = ScriptedDoor(model_at(vendor, kind, fault.patience), name=name)
                 outcome = put_into_words(GOOD_WEEK, door, folder)
                 assert outcome.failure == ""
                 found[fault.name, kind] = outcome.value, evidence(folder)

@@ -15,6 +15,9 @@ from vendor_server import Reply
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "results" / "faults.md"
 LONGER_THAN_ANY_PATIENCE = 3.0
 """Seconds of silence; adapters under test are given less time than this."""
+SHORT, LONG = 0.4, 20.0
+"""Seconds of patience: short with whom never answers, so that tests are quick; long with all others, who answer at
+once, but perhaps to a busy machine."""
 HEAD = """# What happens when a vendor fails
 
 Written by the tests (`LEARNFINANCE_TEST_WRITE_FAULTS=1`), which fail when it is not what they see. Each vendor stands
@@ -31,6 +34,12 @@ class Fault:
     """The good answer → what goes out instead."""
     done: bool = False
     """The vendor did what it was asked before it failed; for a question this makes no difference."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds that an adapter under test should be given."""
+        spoilt = self.spoil(Reply({}))
+        return SHORT if spoilt.delay or spoilt.drip else LONG
 
 
 def _status(code: int, **headers: str) -> Callable[[Reply], Reply]:

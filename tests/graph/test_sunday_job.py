@@ -21,6 +21,7 @@ FOLDERS = ("artifacts", "outbox", "models", "checkpoints")
 JOB = {
     "policy_history",
     "training_summary",
+    "training_mail",
     "ppo_certificate",
     "sac_certificate",
     *(f"{name}_policy" for name in LEARNED),

@@ -200,7 +200,7 @@ def test_faults_of_funds(vendors):
         told = [fault.name]
         for name, (path, fund, good) in places.items():
             vendors.server.answers(path, lambda seen, good=good, fault=fault: fault.spoil(good(seen)))
-            (source,) = sources(vendors, name, timeout=(0.2, 0.2), whole=0.3)
+            (source,) = sources(vendors, name, timeout=(fault.patience,) * 2, whole=fault.patience)
             told.append(outcome(source, fund))
             vendors.server.answers(path, good)
             (again,) = sources(vendors, name)

@@ -288,7 +288,9 @@ def test_faults_of_yahoos_prices(vendors):
     rows = []
     for fault in FAULTS:
         vendors.server.answers("/v8/finance/chart/AAPL", fault.spoil(good))
-        came = outcome(lambda: vendors.yahoo(timeout=(0.2, 0.2)).prices(asked(["AAPL"]), THROUGH))
+        came = outcome(
+            lambda fault=fault: vendors.yahoo(timeout=(fault.patience,) * 2).prices(asked(["AAPL"]), THROUGH)
+        )
         assert came != "nothing"
         vendors.server.answers("/v8/finance/chart/AAPL", good)
         assert outcome(lambda: vendors.yahoo().prices(asked(["AAPL"]), THROUGH)) == "bars", "the next look goes well"
@@ -306,7 +308,7 @@ def test_faults_of_alpacas_prices(vendors):
             ("/v1/corporate-actions", vendors._alpaca_actions),
         ):
             vendors.server.answers(path, lambda seen, good=good, fault=fault: fault.spoil(good(seen)))
-            source = vendors.alpaca(timeout=(0.2, 0.2), whole=0.3)
+            source = vendors.alpaca(timeout=(fault.patience,) * 2, whole=fault.patience)
             told.append(outcome(lambda source=source: source.prices(asked(names), THROUGH)))
             assert told[-1] != "nothing"
             vendors.server.answers(path, good)
