@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
 
@@ -15,7 +14,7 @@ from learnfinance_dagster.calendar import week_from_key, week_of
 from learnfinance_dagster.commands.env_file import refuse_quarrels
 from learnfinance_dagster.commands.following import World, follow_until_sent
 from learnfinance_dagster.commands.learning import learn
-from learnfinance_dagster.commands.running import run_monday
+from learnfinance_dagster.commands.running import run_monday, short
 from learnfinance_dagster.commands.train import train_all
 from learnfinance_dagster.definitions import artifact_store, build, ledger_door, market_door, trading_floor
 from learnfinance_dagster.errors import ConfigurationError
@@ -245,14 +244,7 @@ def _show(settings: Settings, week: Week) -> None:
     for section in report.accounts:
         if section.plan.mode_reason:
             say(f"{section.name}: {section.plan.mode_reason}")
-    say(f"report:    {_short(outbox / f'weekly-{week.key}.html')}   (open it in a browser)")
-    say(f"e-mail:    {_short(outbox / f'weekly-{week.key}.eml')}")
-    say(f"artifacts: {_short(settings.root / 'artifacts')}")
+    say(f"report:    {short(outbox / f'weekly-{week.key}.html')}   (open it in a browser)")
+    say(f"e-mail:    {short(outbox / f'weekly-{week.key}.eml')}")
+    say(f"artifacts: {short(settings.root / 'artifacts')}")
     say("web UI:    make ui   then http://127.0.0.1:3000")
-
-
-def _short(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

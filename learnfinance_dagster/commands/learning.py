@@ -9,7 +9,7 @@ import dagster as dg
 from learnfinance_dagster.allocation import chosen
 from learnfinance_dagster.allocation.rl.outcome import PolicyOutcome
 from learnfinance_dagster.calendar import week_from_key
-from learnfinance_dagster.commands.running import Result, run_monday, run_range
+from learnfinance_dagster.commands.running import Result, run_monday, run_range, short
 from learnfinance_dagster.definitions import artifact_store, build, market_door
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
@@ -119,7 +119,7 @@ def _policies(settings: Settings, week: Week, instance: dg.DagsterInstance, lear
         told = outcome.failure or (decision.reason if decision else "")
         sys.stdout.write(f"    {name}: {told}\n")
         failed = failed or bool(outcome.failure)
-    sys.stdout.write(f"  e-mail: {settings.root / 'outbox' / f'training-{week.key}.html'}\n")
+    sys.stdout.write(f"  e-mail: {short(settings.root / 'outbox' / f'training-{week.key}.html')}\n")
     return not failed
 
 

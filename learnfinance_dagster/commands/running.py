@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -82,3 +83,11 @@ def _result(result: dg.ExecuteInProcessResult) -> Result:
         failures=tuple(failures),
         complaints=tuple(f"{check.asset_key.path[-1]}: {check.description}" for check in checks),
     )
+
+
+def short(path: Path) -> str:
+    """A path as the person at the terminal would write it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
