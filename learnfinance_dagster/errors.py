@@ -3,6 +3,7 @@
 ```
 LearnFinanceError
 ├── TransientError        try again: the other side was busy or unreachable
+│   └── SilentError       nobody answered, after every try: whoever has more to ask stops
 ├── DataError             fix the input: a file, a row, a value; names the place
 │   └── LookAheadError    something from after the decision time reached the decision
 ├── RefusedError          the other side said no, and will say no again
@@ -19,6 +20,10 @@ class LearnFinanceError(Exception):
 
 class TransientError(LearnFinanceError):
     """Trying again later may work."""
+
+
+class SilentError(TransientError):
+    """Nobody answered, after every try. Whoever has more to ask stops: each further silence costs a minute."""
 
 
 class DataError(LearnFinanceError):

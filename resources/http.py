@@ -17,9 +17,9 @@ import requests
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from learnfinance_dagster.errors import ConfigurationError, RefusedError, TransientError
+from learnfinance_dagster.errors import ConfigurationError, RefusedError, SilentError, TransientError
 from resources.http_words import as_text, elsewhere, hush, place, words
-from resources.turns import Budget, SilentError, Turns
+from resources.turns import Budget, Turns
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD"})
 CHUNK = 65536

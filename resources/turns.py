@@ -5,12 +5,6 @@ from collections import deque
 from collections.abc import Callable
 from threading import Lock
 
-from learnfinance_dagster.errors import TransientError
-
-
-class SilentError(TransientError):
-    """Nobody answered, after every try. Whoever has more to ask stops: each further silence costs a minute."""
-
 
 class Turns:
     """Turns with a least distance between them, shared by threads."""

@@ -12,8 +12,8 @@ import yfinance
 from curl_cffi.requests import Session
 from yfinance.exceptions import YFRateLimitError
 
-from learnfinance_dagster.errors import DataError, LearnFinanceError, RefusedError, TransientError
-from resources.turns import SilentError, Turns
+from learnfinance_dagster.errors import DataError, LearnFinanceError, RefusedError, SilentError, TransientError
+from resources.turns import Turns
 
 DOMAIN = "yahoo.com"
 REFUSALS, FAILURES, TOO_MANY = 400, 500, 429

@@ -9,7 +9,7 @@ Where sells take time (`turns`), buys stay intended until they are done; `comple
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from learnfinance_dagster.errors import RefusedError, TransientError
+from learnfinance_dagster.errors import RefusedError, SilentError, TransientError
 from learnfinance_dagster.ledger_rules import monday_of_run
 from learnfinance_dagster.ports import Attempt, Broker, Ledger
 from learnfinance_dagster.trading.turns import Pace, intended, next_turn, sells_of
@@ -99,11 +99,17 @@ def _send(errand: Errand, attempt: Attempt) -> dict[str, str]:
 
 
 def _bring_all(errand: Errand, account: str, records: Iterable[OrderRecord]) -> list[str]:
-    """Bring orders one after the other; returns those of which it is not known whether they arrived."""
+    """Bring orders one after the other; returns those of which it is not known whether they arrived.
+
+    Who is silent is asked no more: it would cost a minute an order, and other accounts wait for their turn.
+    """
     unknown: list[str] = []
     for record in records:
         try:
             outcome = _bring(errand, record)
+        except SilentError as error:
+            unknown.append(f"{record.order.client_order_id}, and all after it: {error}")
+            _raise_unknown(unknown)
         except TransientError as error:
             unknown.append(f"{record.order.client_order_id}: {error}")
             continue

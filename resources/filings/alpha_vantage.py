@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from learnfinance_dagster.calendar import new_york_day
-from learnfinance_dagster.errors import ConfigurationError, LearnFinanceError, RefusedError, TransientError
+from learnfinance_dagster.errors import ConfigurationError, LearnFinanceError, RefusedError, SilentError, TransientError
 from learnfinance_dagster.ports import FilingsAnswer
 from resources.filings.alpha_vantage_parse import FUNCTIONS, TooFastError, UsedUpError
 from resources.filings.alpha_vantage_rows import latest_quarter, publications
 from resources.filings.answer import Say, answer, names_of
 from resources.filings.rounds import Round, RoundStore
-from resources.turns import SilentError
 
 if TYPE_CHECKING:
     from resources.filings.alpha_vantage_http import CountedSession

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from learnfinance_dagster.calendar import new_york_day
-from learnfinance_dagster.errors import ConfigurationError, DataError, LearnFinanceError, RefusedError, TransientError
+from learnfinance_dagster.errors import (
+    ConfigurationError,
+    DataError,
+    LearnFinanceError,
+    RefusedError,
+    SilentError,
+    TransientError,
+)
 from learnfinance_dagster.ports import FilingsAnswer
 from resources.filings.answer import Say, answer, names_of
 from resources.filings.day_cache import DayCache
 from resources.filings.edgar_items import statements
-from resources.turns import SilentError
 
 if TYPE_CHECKING:
     import requests

@@ -7,11 +7,11 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from learnfinance_dagster.errors import DataError, RefusedError, TransientError
+from learnfinance_dagster.errors import DataError, RefusedError, SilentError, TransientError
 from learnfinance_dagster.symbols import is_index
 from resources.live_market.as_traded import Action, OneName, as_traded
 from resources.live_market.fetched import Prices, Want, actions_of, frame_of
-from resources.turns import SilentError, Turns
+from resources.turns import Turns
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from learnfinance_dagster.errors import ConfigurationError, DataError, LearnFinanceError, RefusedError
+from learnfinance_dagster.errors import ConfigurationError, DataError, LearnFinanceError, RefusedError, SilentError
 from resources.news.fetched import Batch, NewsFetcher, Page
 from resources.news.store import NewsStore
-from resources.turns import SilentError
 
 FAILURES = 3
 """Batches that may fail in a row before the rest is not asked for."""

@@ -11,9 +11,8 @@ import pytest
 import requests
 from vendor_server import Reply, VendorServer
 
-from learnfinance_dagster.errors import ConfigurationError, LearnFinanceError, RefusedError, TransientError
+from learnfinance_dagster.errors import ConfigurationError, LearnFinanceError, RefusedError, SilentError, TransientError
 from resources.http import PatientSession, get_json
-from resources.turns import SilentError
 
 CANARY = "sk-canary/4711+xyz"
 GOOD = Reply({"answer": 42})

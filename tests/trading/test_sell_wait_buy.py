@@ -21,7 +21,7 @@ from wall_scene import (
     with_rows,
 )
 
-from learnfinance_dagster.errors import DataError, RefusedError, TransientError
+from learnfinance_dagster.errors import DataError, RefusedError, SilentError, TransientError
 from learnfinance_dagster.parameters import OrderParameters
 from learnfinance_dagster.trading.guard import GRACE
 from learnfinance_dagster.values import Mode, OrderStatus
@@ -429,3 +429,22 @@ def test_a_broker_that_does_not_answer_keeps_the_buys_waiting_and_nothing_is_giv
     assert account.status()["C"] is INTENDED
     account.follow(OPEN + 2 * MINUTE)
     assert symbols(account.broker.sent) == [*SELLS, *BUYS]
+
+
+def test_a_broker_that_falls_silent_is_asked_once_and_not_once_for_each_order(account):
+    """Each silence costs a minute, in which the next account waits for its turn."""
+    portfolio, plan = account.decide()
+    asked = []
+
+    def silent(name):
+        asked.append(name)
+        raise SilentError("paper-api.alpaca.markets: took too long (tried 3x)")
+
+    account.broker.find = silent
+    with pytest.raises(TransientError, match=r"not known whether .* took too long"):
+        account.desk().submit(WEEK, portfolio, plan, "", now=DECISION)
+    assert len(asked) == 1
+
+    del account.broker.find
+    account.monday(DECISION + MINUTE)
+    assert symbols(account.broker.sent) == SELLS
