@@ -27,6 +27,10 @@ MINUTE = 60
 PATIENCE_SECONDS = 40.0
 """How long one tick waits for all accounts together; who does not answer by then is asked again later."""
 LONGEST_WAIT = timedelta(minutes=15)
+AGAIN = timedelta(minutes=10)
+"""How long a step that sends is left to its run; when the same is still to be done then, that run failed or died."""
+MARKED_AGAIN = timedelta(hours=6)
+"""The same of a step that sends nothing, which may be tried for a whole week."""
 SHARED = ("reconciliation", "weekly_report")
 """Made after the accounts: what remains must be in the report."""
 UNFINISHED = [
@@ -164,8 +168,8 @@ def follow_orders(job: Any, learned: Sequence[str], status: dg.DefaultSensorStat
         description=(
             f"Every minute, for brokers on the wall clock, while something of the current week is open or waits; runs"
             f" '{FOLLOW_JOB}' for an account when its sells are done, a deadline has passed, orders have moved on, or"
-            " the session is over. Once for each step; an account that does not answer is asked less and less often,"
-            " and keeps no other waiting."
+            " the session is over. Once for each step, and again where it is still to be done later; an account that"
+            " does not answer is asked less and less often, and keeps no other waiting."
         ),
     )
     def sensor(
@@ -190,7 +194,7 @@ def follow_orders(job: Any, learned: Sequence[str], status: dg.DefaultSensorStat
         words += [f"{account}: {why}" for account, why in {**failures, **seen.failures}.items()]
         words += [f"{account}: did not answer, is asked again later" for account in accounts if account not in asked]
         context.update_cursor(str(back_off))
-        return [_request(each, key, learned) for each in wanted] or dg.SkipReason("; ".join(words))
+        return [_request(each, key, learned, now) for each in wanted] or dg.SkipReason("; ".join(words))
 
     return sensor
 
@@ -201,10 +205,11 @@ def _trades_now(instance: dg.DagsterInstance, key: str) -> bool:
     return bool(instance.get_run_records(filters, limit=1))
 
 
-def _request(each: Standing, key: str, learned: Sequence[str]) -> dg.RunRequest:
+def _request(each: Standing, key: str, learned: Sequence[str], now: datetime) -> dg.RunRequest:
     names = [*steps_of(each.account, learned), *SHARED]
+    turn = int(now.timestamp() // (AGAIN if each.unsent else MARKED_AGAIN).total_seconds())
     return dg.RunRequest(
-        run_key=each.step,
+        run_key=f"{each.step}:{turn}",
         partition_key=key,
         asset_selection=[dg.AssetKey(name) for name in names],
         tags={"learnfinance/follow": f"{each.account}: {each.due}"[:200]},

@@ -300,3 +300,15 @@ def test_while_the_week_s_own_run_is_at_work_nobody_else_starts(wall):
     assert wall.tick() == f"'monday' is at work on {KEY}"
     wall.instance.delete_run(run.run_id)
     assert not isinstance(wall.tick(), str)
+
+
+def test_a_follow_run_that_died_is_started_again_before_the_deadline(wall):
+    """Its run key is used up; the sight is the same, because nothing was done."""
+    wall.monday()
+    wall.now = WEEK.first_open + MINUTE
+    wall.brokers["hrp"].fill_all()
+    first = {request.run_key for request in wall.tick()}
+    wall.now += 11 * MINUTE
+    again = {request.run_key for request in wall.tick()}
+    assert len(first) == len(again) > 0
+    assert not first & again
