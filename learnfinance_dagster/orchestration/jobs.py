@@ -9,6 +9,8 @@ from learnfinance_dagster.orchestration.handles import LIVE_JOB, RESEARCH_JOB
 from learnfinance_dagster.schemas.artifacts import HISTORY
 
 IN_PROCESS = dg.in_process_executor
+PRIORITY = "dagster/priority"
+"""Tag of runs: one run at a time is taken from the queue, and orders have a window, so theirs is not the last."""
 POLICY_EVIDENCE = (
     "daily_bars",
     "halal_universe",
@@ -43,6 +45,7 @@ def jobs_of(enabled: Sequence[str], registered: Sequence[str], learned: Sequence
             LIVE_JOB,
             selection=weekly - dg.AssetSelection.assets(*sorted(HISTORY)) - idle,
             executor_def=IN_PROCESS,
+            tags={PRIORITY: "1"},
             description=(
                 "The week's run: from the market to traded paper accounts and the report. The only job that may submit"
                 " orders; running it again for a traded week shows what is recorded and sends nothing. History, which"

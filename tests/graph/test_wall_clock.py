@@ -312,3 +312,11 @@ def test_a_follow_run_that_died_is_started_again_before_the_deadline(wall):
     again = {request.run_key for request in wall.tick()}
     assert len(first) == len(again) > 0
     assert not first & again
+
+
+def test_runs_that_trade_are_taken_from_the_queue_before_any_other(wall):
+    """A hundred weeks of research that wait in it would outlast the window for orders."""
+    jobs = {job.name: wall.defs.resolve_job_def(job.name) for job in wall.defs.jobs}
+    ranks = {name: int(job.tags.get("dagster/priority", "0")) for name, job in jobs.items()}
+    assert sorted(ranks, key=lambda name: -ranks[name])[:2] == ["follow", "monday"]
+    assert {rank for name, rank in ranks.items() if name not in ("follow", "monday")} == {0}
