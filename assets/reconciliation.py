@@ -9,6 +9,7 @@ from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.calendar import last_closed_session, week_from_key
 from learnfinance_dagster.errors import LearnFinanceError, LookAheadError
 from learnfinance_dagster.ledger_rules import run_of
+from learnfinance_dagster.orchestration.failures import translated
 from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, TradingFloor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import markdown, stored_type
@@ -55,7 +56,9 @@ def reconciliation_asset(allocators: Sequence[Allocator]) -> dg.AssetsDefinition
         market: dg.ResourceParam[MarketDoor],
         artifacts: dg.ResourceParam[Artifacts],
     ) -> dg.MaterializeResult:
-        week, source = week_from_key(context.partition_key), market.open()
+        week = week_from_key(context.partition_key)
+        with translated(context):
+            source = market.open()
         idle = read_only(floor.facts(context))
         stored = artifacts.read(NAME, [week.key]) if artifacts.has(NAME, week.key) else None
         compared: dict[str, str] = {}
@@ -63,11 +66,7 @@ def reconciliation_asset(allocators: Sequence[Allocator]) -> dg.AssetsDefinition
         differences: list[Difference] = []
         for account in accounts:
             try:
-                if idle and floor.brokers.open(account).clock is BrokerClock.WALL:
-                    # Years of back-fills must not question a vendor.
-                    compared[account] = f"nothing: {idle}"
-                    continue
-                found = _compared(floor, account, week, source).after(account, stored)
+                found = _compared(floor, account, week, source, idle).after(account, stored)
                 compared[account] = found.told
                 differences += found.differences
             except LookAheadError:  # nobody may go on with anything that comes from such a source
@@ -75,6 +74,9 @@ def reconciliation_asset(allocators: Sequence[Allocator]) -> dg.AssetsDefinition
             except LearnFinanceError as error:
                 context.log.exception("%s could not be compared", account)
                 failures[account] = str(error)
+            except Exception as error:  # even a bug must not cost the report, which tells of it
+                context.log.exception("%s could not be compared", account)
+                failures[account] = f"unexpected {type(error).__name__}: {error}"
         value = Reconciliation(week.key, compared, tuple(differences), failures)
         return dg.MaterializeResult(
             value=value,
@@ -91,8 +93,10 @@ def reconciliation_asset(allocators: Sequence[Allocator]) -> dg.AssetsDefinition
     return reconciliation
 
 
-def _compared(floor: TradingFloor, account: str, week: Week, source: Market) -> Compared:
+def _compared(floor: TradingFloor, account: str, week: Week, source: Market, idle: str) -> Compared:
     broker, ledger, parameters = floor.brokers.open(account), floor.ledger.open(), floor.parameters
+    if idle and broker.clock is BrokerClock.WALL:  # years of back-fills must not question a vendor
+        return Compared(f"nothing: {idle}", (), is_past=True)
     known_at = floor.revealed(week, broker.clock, source.info)
     sides = Sides(broker, ledger, account, parameters.initial_cash, parameters.costs)
     return compare(sides, week, _days(source, sides, week, known_at), known_at)

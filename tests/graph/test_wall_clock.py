@@ -320,3 +320,26 @@ def test_runs_that_trade_are_taken_from_the_queue_before_any_other(wall):
     ranks = {name: int(job.tags.get("dagster/priority", "0")) for name, job in jobs.items()}
     assert sorted(ranks, key=lambda name: -ranks[name])[:2] == ["follow", "monday"]
     assert {rank for name, rank in ranks.items() if name not in ("follow", "monday")} == {0}
+
+
+def test_a_research_run_does_not_wipe_out_what_a_live_run_found_to_differ(wall):
+    wall.monday()
+    wall.brokers["equal_weight"].positions["ZZZ"] = Decimal(7)
+    wall.run("monday", SHARED)
+    questions = wall.brokers["equal_weight"].asked
+    red = wall.run("research", SHARED)
+    assert "equal_weight, position ZZZ" in red["reconciliation", "agrees"]
+    assert wall.read("reconciliation").compared["hrp"].startswith("orders, and cash and positions with")
+    assert wall.brokers["equal_weight"].asked == questions, "and asks no vendor"
+
+
+def test_an_answer_that_nobody_foresaw_costs_the_comparison_and_not_the_report(wall):
+    def broken(_day):
+        raise KeyError("qty")
+
+    wall.monday()
+    wall.brokers["hrp"].orders_since = broken
+    red = wall.run("monday", SHARED)
+    assert red["reconciliation", "agrees"] == "hrp could not be compared: unexpected KeyError: 'qty'"
+    assert "hrp could not be compared" in wall.letter()
+    assert "equal_weight" in wall.read("reconciliation").compared
