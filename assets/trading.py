@@ -260,8 +260,9 @@ def _fills_asset(account: str) -> dg.AssetsDefinition:
             counter = floor.counter(context, account)
             source = market.open()
             known_at = floor.revealed(counter.week, counter.desk.broker.clock, source.info)
-            days = _marking_days(source, counter, known_at, order_plan)
-            return counter.desk.settle(counter.week, order_plan, days, known_at, read_only=counter.read_only)
+            plan = counter.desk.recorded_plan(counter.week, order_plan)
+            days = _marking_days(source, counter, known_at, plan)
+            return counter.desk.settle(counter.week, plan, days, known_at, read_only=counter.read_only)
 
         def stand_in(failure: str) -> FillReport:
             plan = order_plan

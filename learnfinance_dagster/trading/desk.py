@@ -255,6 +255,11 @@ class Desk:
         buffer = Decimal(str(self.parameters.cash_buffer)) * portfolio.nav
         return Pace(now, deadline, buffer, self.costs)
 
+    def recorded_plan(self, week: Week, plan: OrderPlan) -> OrderPlan:
+        """The plan whose fate is asked for: the recorded one, where a failed run left a stand-in for it."""
+        attempt = self.ledger.latest_attempt(self.account, week.run_id) if plan.mode is not Mode.LIVE else None
+        return attempt.plan if attempt else plan
+
     def settle(
         self, week: Week, plan: OrderPlan, days: MarketDays, known_at: datetime, *, read_only: str = ""
     ) -> FillReport:

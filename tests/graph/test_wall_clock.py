@@ -13,6 +13,7 @@ from wall_broker import WallBroker
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.commands.running import QUIET
 from learnfinance_dagster.definitions import build, ledger_door
+from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.choices import RunChoices, config_of
 from learnfinance_dagster.orchestration.follow import SHARED, steps_of
 from learnfinance_dagster.values import Mode, OrderStatus
@@ -343,3 +344,25 @@ def test_an_answer_that_nobody_foresaw_costs_the_comparison_and_not_the_report(w
     assert red["reconciliation", "agrees"] == "hrp could not be compared: unexpected KeyError: 'qty'"
     assert "hrp could not be compared" in wall.letter()
     assert "equal_weight" in wall.read("reconciliation").compared
+
+
+def test_a_stand_in_that_a_failed_run_left_does_not_hide_what_was_sent(wall, monkeypatch):
+    """A research run without the credentials fails harmlessly; the week is followed and marked all the same."""
+    wall.monday()
+
+    def no_key(account):
+        raise ConfigurationError(account)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Wall, "open", lambda _self, account: no_key(account))
+        wall.run("research", [f"hrp_{step}" for step in STEPS])
+    assert wall.read("hrp_order_plan").mode is Mode.DRY_RUN
+    wall.now = WEEK.first_open + MINUTE
+    wall.brokers["hrp"].fill_all()
+    wall.follow("hrp")
+    wall.brokers["hrp"].fill_all()
+    wall.now = WEEK.first_close + MINUTE
+    assert wall.follow("hrp") == {}
+    fills = wall.read("hrp_fills")
+    assert (fills.mode, fills.pending, len(fills.orders)) == (Mode.LIVE, "", len(wall.attempt().orders))
+    assert fills.mark is not None
