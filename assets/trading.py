@@ -195,7 +195,7 @@ def _submission_asset(account: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         def submit() -> Submission:
             counter = floor.counter(context, account)
-            told = {"read_only": counter.read_only, "now": counter.now}
+            told = {"read_only": counter.read_only or counter.unconfirmed, "now": counter.now}
             if counter.follows:
                 return counter.desk.follow(counter.week, counter.refusal, **told)
             return counter.desk.submit(counter.week, portfolio, order_plan, counter.refusal, **told)

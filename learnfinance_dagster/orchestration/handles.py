@@ -41,7 +41,7 @@ from learnfinance_dagster.ports import (
 )
 from learnfinance_dagster.schemas.artifacts import FRAMES, HISTORY
 from learnfinance_dagster.trading.desk import Desk
-from learnfinance_dagster.trading.guard import RunFacts, read_only, refusal
+from learnfinance_dagster.trading.guard import RunFacts, read_only, refusal, unconfirmed
 from learnfinance_dagster.trading.last_line import LastLine
 from learnfinance_dagster.values import Week
 
@@ -253,6 +253,8 @@ class Counter:
     refusal: str
     read_only: str
     """Why the run may not touch the account's memory at all; empty for the live job."""
+    unconfirmed: str
+    """Why it may not spend the account's real money, and so not give up what another run was allowed to."""
     follows: bool
     """The run completes what was recorded, and plans nothing."""
     now: datetime
@@ -286,7 +288,8 @@ class TradingFloor:
         guarded = LastLine(account, broker, ledger, p.orders, objection, p.universe.blocked)
         desk = Desk(account, guarded, ledger, p.costs, p.orders, p.initial_cash)
         facts = self.facts(context)
-        return Counter(desk, week, objection(), read_only(facts), facts.follows, facts.now)
+        unsaid = unconfirmed(facts, week) if broker.is_real_money else ""
+        return Counter(desk, week, objection(), read_only(facts), unsaid, facts.follows, facts.now)
 
     def keeps(self, asset: str, week: str) -> bool:
         """Whether a stored artifact is evidence of a week that was traded: then no run replaces it any more.

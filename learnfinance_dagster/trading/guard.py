@@ -75,10 +75,15 @@ def refusal(facts: RunFacts, week: Week, clock: BrokerClock, *, off: str, real_m
             return f"the decision time {week.as_of:%Y-%m-%d %H:%M} UTC has not come"
         if facts.now > week.first_open + GRACE:
             return f"the submission window closed at {week.first_open + GRACE:%Y-%m-%d %H:%M} UTC"
-    if real_money and not facts.follows and facts.confirmed != week.key:
-        said = f"it says '{facts.confirmed}'" if facts.confirmed else "nobody did"
-        return f"real money is confirmed by the schedule or by trading.confirm_real_money: '{week.key}'; {said}"
-    return ""
+    return unconfirmed(facts, week) if real_money else ""
+
+
+def unconfirmed(facts: RunFacts, week: Week) -> str:
+    """Why this run may not spend real money; empty when it may. What a confirmed run left waiting, it leaves alone."""
+    if facts.follows or facts.confirmed == week.key:
+        return ""
+    said = f"it says '{facts.confirmed}'" if facts.confirmed else "nobody did"
+    return f"real money is confirmed by the schedule or by trading.confirm_real_money: '{week.key}'; {said}"
 
 
 def mail_refusal(facts: RunFacts, week: Week, market: MarketInfo) -> str:

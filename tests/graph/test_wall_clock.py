@@ -366,3 +366,18 @@ def test_a_stand_in_that_a_failed_run_left_does_not_hide_what_was_sent(wall, mon
     fills = wall.read("hrp_fills")
     assert (fills.mode, fills.pending, len(fills.orders)) == (Mode.LIVE, "", len(wall.attempt().orders))
     assert fills.mark is not None
+
+
+def test_a_run_that_nobody_confirmed_does_not_give_up_what_a_confirmed_one_left_waiting(wall):
+    """Whoever looks at a week of real money by hand must not lose the buys that wait for their sells."""
+    for broker in wall.brokers.values():
+        broker.is_real_money = True
+    wall.monday(choices=RunChoices(confirm_real_money=KEY))
+    before, waiting = wall.attempt(), wall.read("hrp_submission").waiting
+    assert waiting
+    wall.run("monday", [f"hrp_{step}" for step in STEPS])
+    assert wall.attempt() == before
+    wall.now = WEEK.first_open + MINUTE
+    wall.brokers["hrp"].fill_all()
+    wall.follow("hrp")
+    assert sides(wall.brokers["hrp"]).count("BUY") == len(waiting)
