@@ -109,7 +109,7 @@ def _bring_all(errand: Errand, account: str, records: Iterable[OrderRecord]) -> 
             outcome = _bring(errand, record)
         except SilentError as error:
             unknown.append(f"{record.order.client_order_id}, and all after it: {error}")
-            _raise_unknown(unknown)
+            raise _unknown(unknown) from error
         except TransientError as error:
             unknown.append(f"{record.order.client_order_id}: {error}")
             continue
@@ -119,8 +119,13 @@ def _bring_all(errand: Errand, account: str, records: Iterable[OrderRecord]) -> 
 
 def _raise_unknown(unknown: list[str]) -> None:
     if unknown:
-        msg = "not known whether these orders arrived, they will be looked up on the next run: " + "; ".join(unknown)
-        raise TransientError(msg)
+        raise _unknown(unknown)
+
+
+def _unknown(orders: list[str]) -> TransientError:
+    return TransientError(
+        "not known whether these orders arrived, they will be looked up on the next run: " + "; ".join(orders)
+    )
 
 
 def _bring(errand: Errand, record: OrderRecord) -> OrderRecord:
