@@ -79,7 +79,7 @@ class OrderParameters(_Group):
     buy_deadline_minutes: int = Field(
         default=60,
         ge=0,
-        le=180,
+        le=150,  # the window for orders closes after 180
         description="minutes after the first open that buys wait for sells at a broker on the wall clock",
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from tiny_forecasts import PLAIN
 
 from learnfinance_dagster.calendar import mondays_between
@@ -17,7 +18,7 @@ from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
 from learnfinance_dagster.orchestration.partitions import TRAINING, WEEKLY, YEAR_ENDS
 from learnfinance_dagster.schemas.artifacts import FRAMES, HISTORY
-from learnfinance_dagster.settings import Settings
+from learnfinance_dagster.settings import REPOSITORY, Settings
 
 GRAPH = defs.resolve_asset_graph()
 ASSETS = {key.path[-1]: GRAPH.get(key) for key in sorted(GRAPH.get_all_asset_keys())}
@@ -288,3 +289,12 @@ def test_the_window_of_a_monday_starts_at_its_decision():
 
 def test_the_picture_of_the_graph_is_up_to_date():
     assert PAGE.read_text(encoding="utf-8") == graph_page(), "run `make graph`"
+
+
+@pytest.mark.parametrize("home", ["", "deploy"])
+def test_a_killed_run_that_trades_holds_up_nothing_for_ever(home):
+    """Dagster ends it two hours after its start, where the instance watches its runs; nobody else would notice."""
+    told = yaml.safe_load((REPOSITORY / home / "dagster.yaml").read_text(encoding="utf-8"))
+    assert told["run_monitoring"]["enabled"] is True
+    for job in ("monday", "follow"):
+        assert defs.resolve_job_def(job).tags["dagster/max_runtime"] == "7200"

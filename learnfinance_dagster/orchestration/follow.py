@@ -15,7 +15,7 @@ import dagster as dg
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.errors import LearnFinanceError
 from learnfinance_dagster.orchestration.handles import FOLLOW_JOB, LIVE_JOB, MarketDoor, TradingFloor
-from learnfinance_dagster.orchestration.jobs import IN_PROCESS, PRIORITY
+from learnfinance_dagster.orchestration.jobs import IN_PROCESS, MAX_RUNTIME, MOST_SECONDS, PRIORITY
 from learnfinance_dagster.orchestration.labels import experience_name
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.ports import BrokerClock
@@ -54,7 +54,7 @@ def follow_job(accounts: Sequence[str], learned: Sequence[str]) -> Any:  # Dagst
         FOLLOW_JOB,
         selection=dg.AssetSelection.assets(*names, *SHARED),
         executor_def=IN_PROCESS,
-        tags={PRIORITY: "2"},  # an open session does not wait for a queue
+        tags={PRIORITY: "2", MAX_RUNTIME: MOST_SECONDS},  # an open session does not wait for a queue
         description=(
             "Completes what `monday` recorded: sends the orders that wait for their turn, follows open ones until each"
             " is final, and marks the account when the session is over. It plans nothing and sends nothing that was"

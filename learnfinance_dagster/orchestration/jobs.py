@@ -11,6 +11,8 @@ from learnfinance_dagster.schemas.artifacts import HISTORY
 IN_PROCESS = dg.in_process_executor
 PRIORITY = "dagster/priority"
 """Tag of runs: one run at a time is taken from the queue, and orders have a window, so theirs is not the last."""
+MAX_RUNTIME, MOST_SECONDS = "dagster/max_runtime", "7200"
+"""Tag of runs that trade: a killed one would otherwise count as running for ever, and nothing would follow its orders."""
 POLICY_EVIDENCE = (
     "daily_bars",
     "halal_universe",
@@ -45,7 +47,7 @@ def jobs_of(enabled: Sequence[str], registered: Sequence[str], learned: Sequence
             LIVE_JOB,
             selection=weekly - dg.AssetSelection.assets(*sorted(HISTORY)) - idle,
             executor_def=IN_PROCESS,
-            tags={PRIORITY: "1"},
+            tags={PRIORITY: "1", MAX_RUNTIME: MOST_SECONDS},
             description=(
                 "The week's run: from the market to traded paper accounts and the report. The only job that may submit"
                 " orders; running it again for a traded week shows what is recorded and sends nothing. History, which"
