@@ -12,7 +12,7 @@ IN_PROCESS = dg.in_process_executor
 PRIORITY = "dagster/priority"
 """Tag of runs: one run at a time is taken from the queue, and orders have a window, so theirs is not the last."""
 MAX_RUNTIME, MOST_SECONDS = "dagster/max_runtime", "7200"
-"""Tag of runs that trade: a killed one would otherwise count as running for ever, and nothing would follow its orders."""
+"""Tag of runs that trade: a killed one would otherwise count as running for ever, and nobody follow its orders."""
 POLICY_EVIDENCE = (
     "daily_bars",
     "halal_universe",
