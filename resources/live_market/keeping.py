@@ -5,6 +5,7 @@ was to everybody. What an earlier look could have found and did not is known fro
 that was made without it is ever shown to have known it.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -75,7 +76,11 @@ class Keeping:
             self.refused[symbol] = why
             return
         self._note_differences(symbol, both)
-        moved = self._moved(symbol, rows["date"].min(), actions)
+        held = sorted({*stored["date"], *rows["date"]})
+        actions = [
+            (held[bisect_left(held, day)], kind, value) for day, kind, value in actions if held[0] <= day <= held[-1]
+        ]
+        moved = self._moved(symbol, min([rows["date"].min(), *(day for day, _, _ in actions)]), actions)
         is_new = ~rows["date"].isin(set(stored["date"]))
         for (day, kind), was in moved.items():
             if kind == "split":  # bars from the new day to the stored one are of shares that count as not split yet
