@@ -4,14 +4,15 @@ Each field is an environment variable with the prefix `LEARNFINANCE_`; nested on
 `LEARNFINANCE_ORDERS__MAX_TURNOVER=0.5`. Only `definitions.py` and the command line read this module.
 """
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.parameters import (
@@ -167,6 +168,9 @@ class Settings(BaseSettings):
                 f"{prefix}{'__'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()
             ]
             raise ConfigurationError("; ".join(faults)) from None
+        except SettingsError:  # a list or a table that is no JSON; the library does not say which
+            msg = f"{', '.join(_no_json(cls, prefix)) or 'a setting'}: lists and tables are JSON, see .env.example"
+            raise ConfigurationError(msg) from None
 
     @model_validator(mode="after")
     def _invented_names_are_asked_of_nobody(self) -> "Settings":
@@ -211,3 +215,29 @@ class Settings(BaseSettings):
     def root(self) -> Path:
         """Folder of this market's artifacts, ledger and outbox."""
         return self.data / self.market_name
+
+
+def _no_json(settings: type[Settings], prefix: str) -> list[str]:
+    """Variables whose values should be JSON and are not."""
+    fields = {f"{prefix}{name.upper()}": field for name, field in settings.model_fields.items()}
+    groups = {name: field.default for name, field in fields.items() if isinstance(field.default, BaseModel)}
+    fields |= {
+        f"{name}__{inner.upper()}": field
+        for name, group in groups.items()
+        for inner, field in type(group).model_fields.items()
+    }
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
+    said = {name: value for name, value in os.environ.items() if name.upper() in defaults}
+    return sorted(
+        name
+        for name, value in said.items()
+        if isinstance(defaults[name.upper()], (tuple, list, dict, BaseModel)) and not _is_json(value)
+    )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

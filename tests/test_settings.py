@@ -134,6 +134,16 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(monkeypatch):
         Settings.from_environment()
 
 
+@pytest.mark.parametrize(
+    "name", ["LEARNFINANCE_MAIL__TO", "LEARNFINANCE_LIVE__SYMBOLS", "LEARNFINANCE_ALLOCATORS", "LEARNFINANCE_MAIL"]
+)
+def test_a_list_that_is_no_json_is_one_line_that_names_the_variable_too(monkeypatch, name):
+    monkeypatch.setenv(name, "canary@example.org")
+    with pytest.raises(ConfigurationError, match=f"^{name}: lists and tables are JSON, see .env.example$") as caught:
+        Settings.from_environment()
+    assert caught.value.__cause__ is None
+
+
 @pytest.mark.parametrize(("name", "chosen"), [("news", "alpaca"), ("news", "yahoo"), ("fundamentals", "edgar")])
 def test_no_real_vendor_is_asked_about_invented_names(monkeypatch, name, chosen):
     """Some of them are real tickers: their news stood under the banner that nothing here happened."""

@@ -96,7 +96,9 @@ def _meaning(sentence: Sentence, outline: Outline) -> str:
     standing = {outline.subject}
     for clause in sentence:
         facts = [outline.by_name[name] for name in clause.slots]
-        if why := _order(clause) or _claims(clause, facts) or _neighbours(clause, outline):
+        if why := (
+            _order(clause) or _claims(clause, facts) or _neighbours(clause, outline) or _labels(clause, facts, outline)
+        ):
             return why
         if any(fact.beside and words.isdisjoint(fact.beside) for fact in facts):
             return "it tells a figure without saying what it is"
@@ -152,6 +154,45 @@ def _neighbours(clause: Clause, outline: Outline) -> str:
         if kind.is_figure and bent:
             return "it makes another figure of one"
     return ""
+
+
+def _labels(clause: Clause, facts: Sequence[Fact], outline: Outline) -> str:
+    """Words beside a figure that make it another's, or another figure; and forecasts where none is known."""
+    words = set(_plain_words(clause))
+    foretold = {word for fact in outline.facts for word in fact.beside} & lexicon.STILL_TO_COME
+    if words & lexicon.STILL_TO_COME and not foretold:
+        return "it makes a forecast of what happened"
+    figures = [fact for fact in facts if fact.kind.is_figure and _is_somebodys(fact)]
+    if not figures:
+        return ""
+    own = {word for fact in figures for word in fact.beside}
+    if (words - own) & _strange_beside(own) or _is_a_rate(clause):
+        return "it sells a figure as another"
+    if (words - own) & lexicon.SOMEBODY_ELSE or _is_the_markets(clause, facts):
+        return "it tells a figure of somebody else"
+    led = {claim for fact in figures for claim in fact.claims} & {Claim.AHEAD, Claim.BEHIND}
+    if led.isdisjoint({lexicon.CLAIMS.get(word) for word in words}) and led:
+        return "it tells a figure without saying what it is"
+    return ""
+
+
+def _strange_beside(own: Collection[str]) -> frozenset[str]:
+    """Words that name other figures than those that have `own` words beside them."""
+    return lexicon.LABELS | lexicon.PERIODS | (lexicon.WEEK if lexicon.SINCE_START in own else frozenset())
+
+
+def _is_the_markets(clause: Clause, facts: Sequence[Fact]) -> bool:
+    """`The market made {hrp.week_return}`."""
+    figure = next(fact.slot for fact in facts if fact.kind.is_figure)
+    before = set(clause.parts[: clause.parts.index(figure)])
+    named = lexicon.OURS | {fact.slot for fact in facts if fact.names_subject}
+    return not lexicon.MARKET.isdisjoint(before) and named.isdisjoint(before)
+
+
+def _is_a_rate(clause: Clause) -> bool:
+    """`{hrp.week_return} a week`."""
+    trios = zip(clause.parts, clause.parts[1:], clause.parts[2:], strict=False)
+    return any(before.startswith("{") and (article, word) == ("a", "week") for before, article, word in trios)
 
 
 def _owned(facts: Sequence[Fact], standing: Collection[str]) -> bool:

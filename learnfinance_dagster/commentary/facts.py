@@ -118,9 +118,9 @@ def count(name: str, number: int, *beside: str) -> Fact:
     return Fact(name, Kind.COUNT, f"{number:,}", beside=tuple(beside))
 
 
-def day(name: str, when: date) -> Fact:
+def day(name: str, when: date, *beside: str) -> Fact:
     """A date."""
-    return Fact(name, Kind.DATE, formats.day(when))
+    return Fact(name, Kind.DATE, formats.day(when), beside=tuple(beside))
 
 
 def called(name: str, text: str, *claims: Claim) -> Fact:

@@ -55,6 +55,22 @@ FUNCTION = _set(
     however"""
 )
 """Words that stay words where a company's ticker is spelled like one, e.g. SO or ON."""
+LABELS = _set(
+    """filled average others median cash turnover peak deepest risk volatility momentum debt equity start beginning
+    inception"""
+)
+"""Beside a figure each of these says which one it is, so it must be that figure's own word (`Fact.beside`)."""
+SOMEBODY_ELSE = _set("each another other others some")
+"""Whoever these mean has no figure here, unless a figure says so itself."""
+SINCE_START, WEEK = "start", _set("week weekly")
+"""A figure since the start is none of the week's."""
+MARKET = _set("market markets stock stocks company companies fund funds universe")
+OURS = _set("account accounts it allocator forecaster")
+"""The first may surround a figure, but a clause that speaks of nobody else before it makes it the market's."""
+PERIODS = _set("day days month months year years session sessions")
+"""A figure of a week is none of these."""
+STILL_TO_COME = _set("next expect expects expected expecting expectation expectations forecast forecasts guess guesses")
+"""What happened is no forecast."""
 COMMANDS = _set(
     """order test list place limit move change open end start return record report fund run screen rule mix line value
     cost amount balance rank weight share name exposure range shape trend shift level put set let gain rise climb

@@ -29,7 +29,10 @@ LONGEST_REASON = 200
 
 def week(report: WeeklyReport) -> tuple[Fact, ...]:
     """What every paragraph may say of the week."""
-    found = [day("week.decided", report.week.as_of.date()), called("week.market", first_line(report.market))]
+    found = [
+        day("week.decided", report.week.as_of.date(), "decided", "decision", "decisions"),
+        called("week.market", first_line(report.market)),
+    ]
     if ranked := ranked_by_week(report):
         marks = ranked[0][0].marks
         found += [day("week.start", marks[-2].session), day("week.end", marks[-1].session)]
@@ -85,14 +88,14 @@ def account(report: WeeklyReport, section: AccountSection) -> tuple[Fact, ...]:
         found.append(change(f"{name}.total_return", total, *START))
     if (fallen := section.drawdown(report.initial_cash)) is not None:
         down = [Claim.DOWN] if fallen > 0 else [Claim.FLAT]
-        found.append(share(f"{name}.deepest_fall", fallen, "peak", "fall", digits=2, claims=down))
+        found.append(share(f"{name}.deepest_fall", fallen, "peak", "fall", "deepest", digits=2, claims=down))
     if section.cash_share is not None:
         found.append(share(f"{name}.cash", section.cash_share, "cash"))
     numbers = tally(fates(section))
     found += [
         share(f"{name}.turnover", section.plan.turnover, "turnover", "traded"),
         count(f"{name}.orders", numbers.sent, "order", "orders"),
-        count(f"{name}.planned", numbers.planned, "order", "orders"),
+        count(f"{name}.planned", numbers.planned, "planned"),
         count(f"{name}.filled", numbers.filled, "filled"),
     ]
     found += _largest(section)

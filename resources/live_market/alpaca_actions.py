@@ -22,8 +22,8 @@ class Events:
     odd: list[str] = field(default_factory=list)
 
 
-def events_of(pages: Iterable[dict[str, list[Any]]]) -> Events:
-    """Read all pages; an action that comes twice, by its id, counts once.
+def events_of(pages: Iterable[dict[str, list[Any]]], through: date = date.max) -> Events:
+    """Read all pages; an action that comes twice, by its id, counts once. What is of later days is not read.
 
     Raises:
         DataError: a split or a dividend that cannot be read: prices without it would pass for returns.
@@ -33,7 +33,7 @@ def events_of(pages: Iterable[dict[str, list[Any]]]) -> Events:
         for kind, rows in page.items():
             for row in rows:
                 try:
-                    if row["id"] in seen:
+                    if row["id"] in seen or _day_of(row) > through.isoformat():
                         continue
                     seen.add(row["id"])
                     _add(events, kind, row)
@@ -46,7 +46,7 @@ def events_of(pages: Iterable[dict[str, list[Any]]]) -> Events:
 def _add(events: Events, kind: str, row: dict[str, Any]) -> None:
     if kind not in (*SPLITS, STOCK_DIVIDENDS, CASH_DIVIDENDS):
         who = row.get("symbol") or row.get("old_symbol") or row.get("source_symbol") or "?"
-        events.odd.append(f"{who} {row.get('ex_date') or row.get('process_date')}: {kind.replace('_', ' ')}, not read")
+        events.odd.append(f"{who} {_day_of(row)}: {kind.replace('_', ' ')}, not read")
         return
     key = normalise(row["symbol"]), date.fromisoformat(row["ex_date"])
     if kind == CASH_DIVIDENDS:
@@ -57,3 +57,7 @@ def _add(events: Events, kind: str, row: dict[str, Any]) -> None:
         events.splits[key] = events.splits.get(key, 1.0) * value
     if value <= 0:
         raise ValueError
+
+
+def _day_of(row: dict[str, Any]) -> str:
+    return str(row.get("ex_date") or row.get("process_date"))

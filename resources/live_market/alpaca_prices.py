@@ -27,6 +27,9 @@ GROUP = 100
 """Names a request, and names whose bars are kept at once."""
 PAGE, ACTIONS_PAGE = 10_000, 1000
 """Rows a page; Alpaca gives no more."""
+PROCESSED = timedelta(days=180)
+"""Alpaca finds actions by the day on which they are processed: for a dividend the day of payment, long after its
+ex-date."""
 NO_CREDENTIALS = "no credentials for Alpaca: set ALPACA_API_KEY and ALPACA_API_SECRET"
 _FIELDS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
 
@@ -75,8 +78,8 @@ class AlpacaPrices:
         for page in _pages(bars_client, span | bars, "bars"):
             for name, found in page.items():
                 rows.get(name, []).extend(found)
-        actions = {"start": since.isoformat(), "end": through.isoformat(), "limit": ACTIONS_PAGE}
-        events = events_of(_pages(actions_client, span | actions, "corporate_actions"))
+        actions = {"start": since.isoformat(), "end": (through + PROCESSED).isoformat(), "limit": ACTIONS_PAGE}
+        events = events_of(_pages(actions_client, span | actions, "corporate_actions"), through)
         return _told(rows, events, since, through)
 
     def _clients(self) -> "tuple[PatientBarsClient, PatientActionsClient]":
@@ -127,7 +130,7 @@ def _told(rows: dict[str, list[Any]], events: Events, since: date, through: date
             missing[name] = f"Alpaca has no bars from {since} to {through}"
             continue
         bars.append(one.bars)
-        actions += one.actions
+        actions += [*_before(name, events, one.bars["date"].min()), *one.actions]
         odd += one.odd
     return Prices(frame_of(bars), actions_of(actions), missing, tuple(odd))
 
@@ -164,6 +167,16 @@ def _placed(name: str, events: Mapping[Key, float], days: list[date]) -> Iterato
         at = bisect_left(days, day)
         if symbol == name and at < len(days) and day >= days[0]:
             yield at, value
+
+
+def _before(name: str, events: Events, first: date) -> Iterator[Action]:
+    """Events of sessions before the bars: whoever keeps those bars may not have been told of them yet."""
+    for kind, known in (("split", events.splits), ("dividend", events.dividends)):
+        yield from (
+            (name, day, kind, round(value, 6))
+            for (symbol, day), value in known.items()
+            if symbol == name and day < first
+        )
 
 
 def _day(text: str) -> date:

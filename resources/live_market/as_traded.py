@@ -145,5 +145,8 @@ def _actions(symbol: str, bars: pd.DataFrame, kept: np.ndarray) -> list[Action]:
         if split != 1:
             found[day, "split"] = found.get((day, "split"), 1.0) * split
         if dividend > 0:
+            dividend /= float(
+                np.prod(bars["split"].to_numpy(dtype=float)[row + 1 : held[at] + 1])
+            )  # paid on a share before these splits
             found[day, "dividend"] = found.get((day, "dividend"), 0.0) + dividend
     return [(symbol, day, kind, round(value, 6)) for (day, kind), value in found.items()]

@@ -28,7 +28,7 @@ class Prices:
     bars: pd.DataFrame
     """`BAR_COLUMNS`, as traded, sorted by symbol, date."""
     actions: pd.DataFrame
-    """`ACTION_COLUMNS`: splits and dividends as paid, of the sessions of the bars."""
+    """`ACTION_COLUMNS`: splits and dividends as paid, of the sessions of the bars, or of earlier ones told late."""
     missing: dict[str, str] = field(default_factory=dict)
     """Name → why it has no bars."""
     odd: tuple[str, ...] = ()

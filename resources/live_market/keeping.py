@@ -5,6 +5,7 @@ was to everybody. What an earlier look could have found and did not is known fro
 that was made without it is ever shown to have known it.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -21,6 +22,8 @@ from resources.live_market.folder import Kept, Look, empty
 ROUNDING, HALF_A_CENT = 2e-4, 0.0051
 """A price that differs by no more than this share, or this much, is the same."""
 VOLUME_ROUNDING = 0.02
+MOVED_DAYS = 14
+"""Days between two ex-dates of one split or dividend: a row that a vendor loses or finds again carries it along."""
 OTHER_BASIS, SAME_RATIO = 0.2, 0.01
 """Prices that all differ by one factor, beyond the first by less than the second, stand on another share basis."""
 NEVER = pd.NaT
@@ -73,13 +76,50 @@ class Keeping:
             self.refused[symbol] = why
             return
         self._note_differences(symbol, both)
+        held = sorted({*stored["date"], *rows["date"]})
+        actions = [
+            (held[bisect_left(held, day)], kind, value) for day, kind, value in actions if held[0] <= day <= held[-1]
+        ]
+        moved = self._moved(symbol, min([rows["date"].min(), *(day for day, _, _ in actions)]), actions)
         is_new = ~rows["date"].isin(set(stored["date"]))
+        for (day, kind), was in moved.items():
+            if kind == "split":  # bars from the new day to the stored one are of shares that count as not split yet
+                is_new &= ~((rows["date"] >= day) & (rows["date"] < was))
         new = rows[is_new]
         self._bars.append(new.assign(known_at=self._known_at(new["date"])))
         self.fresh += len(new)
         arrivals = dict(zip(new["date"], self._bars[-1]["known_at"], strict=True))
         for day, kind, value in actions:
-            self._add_action(symbol, day, kind, value, arrivals)
+            if (day, kind) in moved:
+                self._revise(symbol, day, f"{kind} that is stored on {moved[day, kind]}", None, value)
+            else:
+                self._add_action(symbol, day, kind, value, arrivals)
+
+    def _moved(self, symbol: str, since: date, actions: list[tuple[date, str, float]]) -> dict[tuple[date, str], date]:
+        """Told (day, kind) → the stored day of the same event, which is told no more where it was.
+
+        Stored twice, a split would pass for a crash. What is stored stays.
+        """
+        told = {(day, kind) for day, kind, _ in actions}
+        unknown = [each for each in actions if (symbol, *each[:2]) not in self._known_actions]
+        if not unknown or symbol not in self._rows:
+            return {}
+        free = {
+            (day, kind): value
+            for (name, day, kind), value in self._known_actions.items()
+            if name == symbol and day >= since and (day, kind) not in told
+        }
+        found: dict[tuple[date, str], date] = {}
+        for day, kind, value in unknown:
+            same = [
+                was
+                for (was, its_kind), stored in free.items()
+                if its_kind == kind and abs((was - day).days) <= MOVED_DAYS and _is_same(stored, value)
+            ]
+            if same:
+                found[day, kind] = min(same, key=lambda was: abs((was - day).days))
+                del free[found[day, kind], kind]
+        return found
 
     def _known_at(self, days: "pd.Series[Any]") -> pd.Series:
         known = pd.Series(NEVER, index=days.index, dtype="datetime64[us, UTC]")
@@ -90,7 +130,7 @@ class Keeping:
     def _add_action(self, symbol: str, day: date, kind: str, value: float, arrivals: Mapping[date, datetime]) -> None:
         known = self._known_actions.get((symbol, day, kind))
         if known is not None:
-            if abs(known - value) > ROUNDING * known + 1e-6:
+            if not _is_same(known, value):
                 self._revise(symbol, day, kind, known, value)
             return
         late = day not in arrivals
@@ -155,6 +195,11 @@ class Keeping:
 
     def _action_frames(self) -> list[pd.DataFrame]:
         return [pd.DataFrame(self._actions)] if self._actions else []
+
+
+def _is_same(stored: float, found: float) -> bool:
+    """Whether two values of an event differ by rounding only."""
+    return abs(stored - found) <= ROUNDING * stored + 1e-6
 
 
 def _other_basis(both: pd.DataFrame) -> str:

@@ -24,12 +24,13 @@ class FileQueue:
 
     def put(self, envelope: Envelope, content: bytes) -> None:
         """Store a letter, whole. One that somebody got already stays as it is, whatever this run would say."""
-        known = self._envelope(envelope.name)
-        if known is not None and self.posted(envelope.name).taken:
-            return
-        write_atomic(self.folder / f"{envelope.name}.eml", content)
-        self._posted(envelope.name).unlink(missing_ok=True)  # what was refused then may be accepted now
-        write_atomic(self.folder / f"{envelope.name}.json", to_json(envelope).encode())
+        with self.turn():  # what is being sent just now is known to be taken before it could be replaced
+            known = self._envelope(envelope.name)
+            if known is not None and self.posted(envelope.name).taken:
+                return
+            write_atomic(self.folder / f"{envelope.name}.eml", content)
+            self._posted(envelope.name).unlink(missing_ok=True)  # what was refused then may be accepted now
+            write_atomic(self.folder / f"{envelope.name}.json", to_json(envelope).encode())
 
     def letters(self) -> tuple[Envelope, ...]:
         """Every letter that was ever queued, oldest first."""
@@ -52,7 +53,7 @@ class FileQueue:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """The right to send: one process at a time, let go when it dies."""
+        """The right to send, or to replace what is sent: one process at a time, let go when it dies."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder):
             yield

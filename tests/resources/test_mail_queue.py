@@ -1,3 +1,4 @@
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,3 +59,16 @@ def test_receipts_add_up():
     assert first.left(LETTER.recipients) == (CAROL,)
     second = first.after(MailReceipt((), {CAROL: "550"}, {}), NOW + timedelta(hours=1))
     assert (second.left(LETTER.recipients), second.at) == ((), NOW)
+
+
+def test_a_letter_that_is_being_sent_is_not_put_anew_and_mailed_twice(queue):
+    """The run of a Monday is started again while the job `send_mail` hands over its letter."""
+    queue.put(LETTER, b"first")
+    again = threading.Thread(target=queue.put, args=(LETTER, b"second"))
+    with queue.turn():
+        again.start()
+        again.join(0.2)
+        queue.mark(LETTER.name, Posted((BOB, CAROL), {}, NOW))
+    again.join()
+    assert queue.content(LETTER.name) == b"first"
+    assert queue.posted(LETTER.name).left(LETTER.recipients) == ()
