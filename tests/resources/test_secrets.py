@@ -28,10 +28,11 @@ from sentiment_days import days
 from vendor_server import VendorServer
 
 from learnfinance_dagster.calendar import week_of
-from learnfinance_dagster.definitions import build, mailer_door
+from learnfinance_dagster.definitions import build
 from learnfinance_dagster.parameters import EndpointParameters, MailParameters
 from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import Order, Side
+from learnfinance_dagster.wiring import mailer_door
 from resources import source_doors
 from resources.brokers.alpaca import AlpacaBroker
 from resources.brokers.alpaca_client import AlpacaSession
