@@ -11,8 +11,9 @@ from learnfinance_dagster.allocation.rl.algorithm import PolicySpec
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting import FORECASTERS, chosen
 from learnfinance_dagster.orchestration.choices import TradingChoices
+from learnfinance_dagster.orchestration.floor import Shelf
 from learnfinance_dagster.orchestration.follow import follow_job
-from learnfinance_dagster.orchestration.handles import MarketDoor, Shelf, Writer
+from learnfinance_dagster.orchestration.handles import MarketDoor, Writer
 from learnfinance_dagster.orchestration.jobs import jobs_of
 from learnfinance_dagster.orchestration.mail_sensors import send_mail
 from learnfinance_dagster.orchestration.policy_jobs import policy_jobs

@@ -11,6 +11,7 @@ from learnfinance_dagster import allocation
 from learnfinance_dagster.costs import CostModel
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting import FORECASTERS
+from learnfinance_dagster.orchestration.floor import TradingFloor
 from learnfinance_dagster.orchestration.handles import (
     BrokerDoor,
     FilingsDoor,
@@ -19,7 +20,6 @@ from learnfinance_dagster.orchestration.handles import (
     Parameters,
     SentimentDoor,
     Sources,
-    TradingFloor,
     Training,
 )
 from learnfinance_dagster.orchestration.mailing import PostOffice

@@ -20,7 +20,7 @@ from learnfinance_dagster.definitions import artifact_store, build
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.choices import RunChoices, config_of
 from learnfinance_dagster.orchestration.follow import SHARED, followed, look, steps_of
-from learnfinance_dagster.orchestration.handles import FOLLOW_JOB
+from learnfinance_dagster.orchestration.job_names import FOLLOW_JOB
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.settings import REPOSITORY, Settings
 from learnfinance_dagster.trading.following import Standing

@@ -19,7 +19,8 @@ from learnfinance_dagster.calendar import session_close, week_from_key
 from learnfinance_dagster.commands.running import QUIET
 from learnfinance_dagster.definitions import build
 from learnfinance_dagster.orchestration.failures import COMPLETED
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.sensors import LABEL_JOB, label_rewards, rewards_job
 from learnfinance_dagster.schemas.artifacts import FRAMES
