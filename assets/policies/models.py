@@ -21,9 +21,6 @@ from learnfinance_dagster.orchestration.partitions import TRAINING
 from learnfinance_dagster.orchestration.tables import stored_type
 from learnfinance_dagster.values import Week
 
-PROMOTED = "gate"
-"""Name of the check that tells what the gate decided."""
-
 
 class PolicyConfig(dg.Config):
     """What a run may ask of a training."""

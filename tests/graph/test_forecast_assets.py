@@ -45,11 +45,6 @@ def cards_of(house, name="lstm"):
     return {version: card_of(store.read(name, version)) for version in store.versions(name)}
 
 
-def kept_in(house, *assets):
-    """Every stored file of those assets."""
-    return house.files(*(f"artifacts/{asset}" for asset in assets))
-
-
 # The Monday graph.
 
 
