@@ -14,7 +14,8 @@ from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.commentary.notes import AnalystNotes, Brief, note_letters, stance_of
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed, isolated
-from learnfinance_dagster.orchestration.handles import Shelf, Training, Writer
+from learnfinance_dagster.orchestration.floor import Shelf
+from learnfinance_dagster.orchestration.handles import Training, Writer
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import markdown, stored_type
 from learnfinance_dagster.reporting.forecasts import ForecastSummary

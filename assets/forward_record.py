@@ -8,7 +8,8 @@ import dagster as dg
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.evaluation.forward_record import WeekRecord
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed, isolated
-from learnfinance_dagster.orchestration.handles import RecordsDoor, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import RecordsDoor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import stored_type
 from learnfinance_dagster.trading.guard import read_only

@@ -7,7 +7,7 @@ import pandas as pd
 
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.orchestration.failures import Outcome, isolated, translated
-from learnfinance_dagster.orchestration.handles import Shelf
+from learnfinance_dagster.orchestration.floor import Shelf
 from learnfinance_dagster.orchestration.partitions import weeks_of
 from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.signals.sentiment import FAILED

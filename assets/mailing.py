@@ -9,7 +9,8 @@ from datetime import datetime
 import dagster as dg
 
 from learnfinance_dagster.calendar import week_from_key
-from learnfinance_dagster.orchestration.handles import MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import MarketDoor
 from learnfinance_dagster.orchestration.mailing import STAYS_NEWS, PostOffice
 from learnfinance_dagster.orchestration.partitions import TRAINING, WEEKLY
 from learnfinance_dagster.orchestration.tables import stored_type

@@ -10,7 +10,8 @@ from learnfinance_dagster.calendar import last_closed_session, week_from_key
 from learnfinance_dagster.errors import LearnFinanceError, LookAheadError
 from learnfinance_dagster.ledger_rules import run_of
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import markdown, stored_type
 from learnfinance_dagster.ports import BrokerClock, Market

@@ -22,7 +22,8 @@ from learnfinance_dagster.calendar import sessions_back, week_from_key
 from learnfinance_dagster.errors import LearnFinanceError
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, TradingFloor, Training
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import MarketDoor, Outbox, Parameters, Training
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import png, stored_type
 from learnfinance_dagster.ports import CAVEAT, Ledger, Market, MarketInfo, ModelStore

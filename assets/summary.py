@@ -12,7 +12,8 @@ from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.commentary.weekly import weekly_letter
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed, translated
-from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, Shelf, Training, Writer
+from learnfinance_dagster.orchestration.floor import Shelf
+from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, Training, Writer
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import stored_type
 from learnfinance_dagster.values import Narration

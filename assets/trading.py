@@ -16,7 +16,8 @@ from learnfinance_dagster.calendar import last_closed_session, week_from_key
 from learnfinance_dagster.errors import LearnFinanceError
 from learnfinance_dagster.orchestration.choices import TradingChoices
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed, isolated
-from learnfinance_dagster.orchestration.handles import Counter, MarketDoor, Parameters, TradingFloor
+from learnfinance_dagster.orchestration.floor import Counter, TradingFloor
+from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters
 from learnfinance_dagster.orchestration.partitions import WEEKLY, history
 from learnfinance_dagster.orchestration.tables import markdown, stored_type
 from learnfinance_dagster.ports import BrokerClock, Market

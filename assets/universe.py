@@ -7,7 +7,8 @@ import pandas as pd
 
 from learnfinance_dagster.calendar import new_york_day
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters
 from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, WEEKLY, history, weeks_of
 from learnfinance_dagster.orchestration.tables import column_schema, markdown
 from learnfinance_dagster.returns import History

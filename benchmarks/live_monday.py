@@ -34,7 +34,7 @@ from live_scene import NOW, WEEK, Vendors, World  # noqa: E402
 from mail_server import PASSWORD, USER, MailServer  # noqa: E402
 from vendor_server import Reply, Seen, VendorServer  # noqa: E402
 
-from learnfinance_dagster import definitions  # noqa: E402
+from learnfinance_dagster import definitions, wiring  # noqa: E402
 from learnfinance_dagster.commands.running import run_monday  # noqa: E402
 from learnfinance_dagster.parameters import (  # noqa: E402
     EndpointParameters,
@@ -197,7 +197,7 @@ def settings(folder: Path, place: Town, prices: str) -> Settings:
 def monday(told: Settings, place: Town, instance: dg.DagsterInstance, now: datetime) -> tuple[float, Any, Counter[str]]:
     """Seconds, result and requests of one Monday, some minutes after its decision."""
     place.world.now, place.paper.now = now, now
-    definitions.now = lambda: now
+    wiring.now = lambda: now
     job = definitions.build(told, clock=lambda: now).resolve_job_def("monday")
     begun, before = time.perf_counter(), place.asked()
     result = run_monday(job, instance, (now - timedelta(minutes=2)).date().isoformat())

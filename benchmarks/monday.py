@@ -17,8 +17,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from learnfinance_dagster.commands.running import QUIET, run_monday  # noqa: E402 - the path comes first
-from learnfinance_dagster.definitions import build, market_door  # noqa: E402
+from learnfinance_dagster.definitions import build  # noqa: E402
 from learnfinance_dagster.settings import Settings  # noqa: E402
+from learnfinance_dagster.wiring import market_door  # noqa: E402
 
 FIRST = date(2024, 3, 4)
 EVIDENCE = ("daily_bars", "halal_universe", "screened_universe", "hrp_weights")

@@ -1,7 +1,7 @@
 """Every setting, in one frozen tree: parameters, paths, and which adapter to use. Never a secret.
 
 Each field is an environment variable with the prefix `LEARNFINANCE_`; nested ones with two underscores, e.g.
-`LEARNFINANCE_ORDERS__MAX_TURNOVER=0.5`. Only `definitions.py` and the command line read this module.
+`LEARNFINANCE_ORDERS__MAX_TURNOVER=0.5`. Only `definitions.py`, `wiring.py` and the commands read this module.
 """
 
 import json

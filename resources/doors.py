@@ -1,6 +1,5 @@
 """Doors to the outside world that open when first used, once per process."""
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -189,7 +188,7 @@ class HubModelsDoor:
             msg = "LEARNFINANCE_MODELS=hub needs LEARNFINANCE_HUB_OWNER=<your user name on Hugging Face> and HF_TOKEN"
             raise ConfigurationError(msg)
         repos = {name: f"{self.owner}/learnfinance-{self.market}-{name.replace('_', '-')}" for name in self.models}
-        return HubModelStore(self.local.open(), repos, self.endpoint, lambda: os.environ.get("HF_TOKEN"))
+        return HubModelStore(self.local.open(), repos, self.endpoint, lambda: secret("HF_TOKEN"))
 
 
 @dataclass(frozen=True, slots=True)

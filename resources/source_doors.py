@@ -3,7 +3,6 @@
 Nothing is opened, and nothing heavy imported, before it is used.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import Generic, TypeVar
 from learnfinance_dagster.orchestration.handles import MarketDoor
 from learnfinance_dagster.parameters import EndpointParameters, FinbertParameters
 from learnfinance_dagster.ports import FilingsSource, NewsSource, SentimentModel
+from resources.credentials import secret
 
 Say = Callable[[str], None]
 Clock = Callable[[], datetime]
@@ -43,8 +43,8 @@ def alpaca_news(root: Path, endpoints: EndpointParameters, clock: Clock) -> Sour
         from resources.news.alpaca import AlpacaNews
         from resources.news.archive import ArchivedNews
 
-        key, secret = os.environ.get("ALPACA_API_KEY"), os.environ.get("ALPACA_API_SECRET")
-        return ArchivedNews(AlpacaNews(key, secret, endpoints.alpaca_data), _archive(root), clock, say)
+        key, hidden = secret("ALPACA_API_KEY"), secret("ALPACA_API_SECRET")
+        return ArchivedNews(AlpacaNews(key, hidden, endpoints.alpaca_data), _archive(root), clock, say)
 
     return SourceDoor("alpaca", make)
 
@@ -85,7 +85,7 @@ def alpha_vantage_filings(root: Path, endpoints: EndpointParameters, clock: Cloc
     def make(say: Say) -> FilingsSource:
         from resources.filings.alpha_vantage import AlphaVantageFilings
 
-        key = os.environ.get("ALPHA_VANTAGE_API_KEY")
+        key = secret("ALPHA_VANTAGE_API_KEY")
         return AlphaVantageFilings(key, root / "alpha_vantage.sqlite", clock, endpoints.alpha_vantage, say)
 
     return SourceDoor("alpha_vantage", make)

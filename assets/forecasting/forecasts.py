@@ -15,7 +15,8 @@ from learnfinance_dagster.forecasting.forecasts import forecast_rows, no_forecas
 from learnfinance_dagster.forecasting.in_use import version_for
 from learnfinance_dagster.forecasting.panel import panel_of
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed
-from learnfinance_dagster.orchestration.handles import Artifacts, Parameters, Shelf, Training
+from learnfinance_dagster.orchestration.floor import Shelf
+from learnfinance_dagster.orchestration.handles import Artifacts, Parameters, Training
 from learnfinance_dagster.orchestration.partitions import EVERY, HISTORY_WEEKS, WEEKLY, history, weeks_of
 from learnfinance_dagster.orchestration.tables import column_schema, markdown
 from learnfinance_dagster.returns import History

@@ -12,7 +12,8 @@ from learnfinance_dagster.forecasting.candidate import make_model
 from learnfinance_dagster.forecasting.card import Card, Evaluation
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, TradingFloor, Training
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, Training
 from learnfinance_dagster.orchestration.partitions import EVERY, TRAINING
 from learnfinance_dagster.orchestration.tables import markdown, png, stored_type
 

@@ -14,7 +14,8 @@ from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.panel import Panel, panel_of
 from learnfinance_dagster.forecasting.recipe import Workshop
 from learnfinance_dagster.forecasting.skill import Skill, SkillTable
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, TradingFloor, Training
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, Training
 from learnfinance_dagster.orchestration.progress import Teller
 from learnfinance_dagster.orchestration.tables import markdown, png
 

@@ -11,7 +11,8 @@ from learnfinance_dagster.forecasting.card import Card
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.forecasting.snapshot import make_snapshot
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, TradingFloor, Training
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, Training
 from learnfinance_dagster.orchestration.partitions import EVERY, YEAR_ENDS, year_ends_of
 from learnfinance_dagster.orchestration.tables import markdown, stored_type
 

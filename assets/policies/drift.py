@@ -29,7 +29,8 @@ from learnfinance_dagster.forecasting.card import Card, card_of
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.forecasting.panel import Panel, panel_of
 from learnfinance_dagster.orchestration.failures import isolated
-from learnfinance_dagster.orchestration.handles import Artifacts, Parameters, TradingFloor, Training
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, Parameters, Training
 from learnfinance_dagster.orchestration.labels import Records
 from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, WEEKLY, history
 from learnfinance_dagster.orchestration.tables import markdown, stored_type

@@ -13,7 +13,8 @@ from learnfinance_dagster.allocation.rl.state import state_of, weights_of
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed, isolated
-from learnfinance_dagster.orchestration.handles import Artifacts, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts
 from learnfinance_dagster.orchestration.labels import Records, experience_name
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import markdown, stored_type

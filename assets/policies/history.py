@@ -15,7 +15,8 @@ from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.forecasting.walk_forward import outdated
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, TradingFloor, Training
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, Training
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
 from learnfinance_dagster.orchestration.partitions import EVERY, FIRST_MONDAY, HISTORY_WEEKS, TRAINING
 from learnfinance_dagster.orchestration.tables import column_schema, markdown

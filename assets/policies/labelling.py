@@ -10,7 +10,8 @@ from assets.policies.experience import evidence_of, kept, lived
 from assets.policies.rewards import label
 from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.errors import LearnFinanceError, LookAheadError
-from learnfinance_dagster.orchestration.handles import Artifacts, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts
 from learnfinance_dagster.orchestration.labels import Records, experience_name, reward_name, unlabelled
 from learnfinance_dagster.ports import Market
 from learnfinance_dagster.values import Week

@@ -14,14 +14,12 @@ from learnfinance_dagster.allocation.rl.experience import Experience, Reward
 from learnfinance_dagster.allocation.rl.outcome import PolicyOutcome
 from learnfinance_dagster.calendar import mondays_between, week_from_key, week_of
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed, isolated
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, TradingFloor, Training
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Parameters, Training
 from learnfinance_dagster.orchestration.labels import Records
 from learnfinance_dagster.orchestration.partitions import TRAINING
 from learnfinance_dagster.orchestration.tables import stored_type
 from learnfinance_dagster.values import Week
-
-PROMOTED = "gate"
-"""Name of the check that tells what the gate decided."""
 
 
 class PolicyConfig(dg.Config):

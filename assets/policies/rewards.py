@@ -9,7 +9,8 @@ from learnfinance_dagster.allocation.allocator import Allocator
 from learnfinance_dagster.allocation.rl.experience import Experience, Reward, from_mark, reward_of
 from learnfinance_dagster.calendar import session_close, week_from_key
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor
 from learnfinance_dagster.orchestration.labels import Records, experience_name, newest_known, reward_name
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.tables import markdown, stored_type

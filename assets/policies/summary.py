@@ -18,14 +18,8 @@ from learnfinance_dagster.commentary.training import training_letter
 from learnfinance_dagster.forecasting.forecaster import Forecaster
 from learnfinance_dagster.forecasting.in_use import promoted_for
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed, translated
-from learnfinance_dagster.orchestration.handles import (
-    TRAINING_JOB,
-    Artifacts,
-    MarketDoor,
-    Outbox,
-    Training,
-    Writer,
-)
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, Outbox, Training, Writer
+from learnfinance_dagster.orchestration.job_names import TRAINING_JOB
 from learnfinance_dagster.orchestration.partitions import TRAINING
 from learnfinance_dagster.orchestration.tables import png, stored_type
 from learnfinance_dagster.ports import ModelStore, Trial, TrialKind, TrialRegister

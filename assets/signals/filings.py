@@ -18,7 +18,8 @@ from assets.signals.shared import (
 )
 from learnfinance_dagster.calendar import new_york_day
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed
-from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, Shelf, Sources
+from learnfinance_dagster.orchestration.floor import Shelf
+from learnfinance_dagster.orchestration.handles import MarketDoor, Parameters, Sources
 from learnfinance_dagster.orchestration.partitions import HISTORY_WEEKS, history, weeks_of
 from learnfinance_dagster.orchestration.tables import markdown
 from learnfinance_dagster.ports import FilingsAnswer, PriceBasis

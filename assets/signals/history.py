@@ -7,7 +7,8 @@ from assets.signals.asking import answers, tones
 from assets.signals.shared import SHOWN, WEEKLY_FRAME, names_of, of_week, spec
 from learnfinance_dagster.errors import LearnFinanceError
 from learnfinance_dagster.orchestration.failures import translated
-from learnfinance_dagster.orchestration.handles import Parameters, Shelf, Sources
+from learnfinance_dagster.orchestration.floor import Shelf
+from learnfinance_dagster.orchestration.handles import Parameters, Sources
 from learnfinance_dagster.orchestration.partitions import weeks_of
 from learnfinance_dagster.orchestration.tables import markdown
 from learnfinance_dagster.ports import Coverage, SentimentHistory

@@ -19,7 +19,8 @@ from assets.signals.shared import (
 )
 from learnfinance_dagster.calendar import news_days
 from learnfinance_dagster.orchestration.failures import COMPLETED, completed
-from learnfinance_dagster.orchestration.handles import Parameters, Shelf, Sources
+from learnfinance_dagster.orchestration.floor import Shelf
+from learnfinance_dagster.orchestration.handles import Parameters, Sources
 from learnfinance_dagster.orchestration.tables import markdown
 from learnfinance_dagster.ports import Coverage, NewsAnswer
 from learnfinance_dagster.signals.news import deduplicated, nothing_fetched

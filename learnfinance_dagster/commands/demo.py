@@ -16,15 +16,16 @@ from learnfinance_dagster.commands.following import World, follow_until_sent
 from learnfinance_dagster.commands.learning import learn
 from learnfinance_dagster.commands.running import run_monday, short
 from learnfinance_dagster.commands.train import train_all
-from learnfinance_dagster.definitions import artifact_store, build, ledger_door, market_door, trading_floor
+from learnfinance_dagster.definitions import artifact_store, build
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.choices import RunChoices, config_of
 from learnfinance_dagster.orchestration.follow import SHARED, followed, look, steps_of
-from learnfinance_dagster.orchestration.handles import FOLLOW_JOB
+from learnfinance_dagster.orchestration.job_names import FOLLOW_JOB
 from learnfinance_dagster.ports import MarketInfo
 from learnfinance_dagster.settings import REPOSITORY, Settings
 from learnfinance_dagster.trading.following import Standing
 from learnfinance_dagster.values import Week
+from learnfinance_dagster.wiring import ledger_door, market_door, trading_floor
 from resources.files import sweep
 
 HOUR = 3600

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from learnfinance_dagster.commands.env_file import ENV_FILE, quarrels
-from learnfinance_dagster.definitions import broker_door, ledger_door, mailer_door, market_door, parameters
 from learnfinance_dagster.errors import LearnFinanceError
 from learnfinance_dagster.settings import Settings
+from learnfinance_dagster.wiring import broker_door, ledger_door, mailer_door, market_door, parameters
 from resources import probes
 from resources.credentials import CREDENTIALS, secret
 

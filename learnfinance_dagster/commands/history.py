@@ -2,10 +2,11 @@
 
 import sys
 
-from learnfinance_dagster.definitions import artifact_store, sentiment_history
+from learnfinance_dagster.definitions import artifact_store
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.signals.daily_sentiment import completed, sentiment_gaps
+from learnfinance_dagster.wiring import sentiment_history
 
 DAYS, GAPS = "daily_sentiment", "sentiment_gaps"
 

@@ -26,12 +26,13 @@ from learnfinance_dagster.commands.small_models import (
     train_forecasters,
     train_policies,
 )
-from learnfinance_dagster.definitions import artifact_store, build, defs, market_door
+from learnfinance_dagster.definitions import artifact_store, build, defs
 from learnfinance_dagster.errors import ConfigurationError, DataError
 from learnfinance_dagster.parameters import MailParameters
 from learnfinance_dagster.ports import Market
 from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import Week
+from learnfinance_dagster.wiring import market_door
 from resources.market_directory import DirectoryMarket, MarketFrames
 from resources.market_directory.poison import Poison, poisoned
 

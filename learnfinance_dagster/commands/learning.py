@@ -10,12 +10,13 @@ from learnfinance_dagster.allocation import chosen
 from learnfinance_dagster.allocation.rl.outcome import PolicyOutcome
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.commands.running import Result, run_monday, run_range, short
-from learnfinance_dagster.definitions import artifact_store, build, market_door
+from learnfinance_dagster.definitions import artifact_store, build
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
 from learnfinance_dagster.orchestration.partitions import FIRST_MONDAY, FIRST_SNAPSHOT_YEAR, HISTORY_WEEKS, TRAINING
 from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import Week
+from learnfinance_dagster.wiring import market_door
 
 
 def sunday(key: str, *, full: bool) -> int:

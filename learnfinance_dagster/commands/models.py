@@ -4,11 +4,11 @@ import sys
 
 from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.allocation.rl.card import PolicyCard, policy_card
-from learnfinance_dagster.definitions import models_door
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.forecasting.card import Card, card_of
 from learnfinance_dagster.settings import Settings
+from learnfinance_dagster.wiring import models_door
 
 LEARNED = tuple(allocator.name for allocator in ALLOCATORS if allocator.policy)
 

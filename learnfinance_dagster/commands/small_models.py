@@ -10,12 +10,13 @@ from learnfinance_dagster.allocation import chosen
 from learnfinance_dagster.allocation.rl.outcome import PolicyOutcome
 from learnfinance_dagster.calendar import session_close
 from learnfinance_dagster.commands.running import run_monday, run_range
-from learnfinance_dagster.definitions import artifact_store, build, models_door
+from learnfinance_dagster.definitions import artifact_store, build
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
 from learnfinance_dagster.ports import Market
 from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.symbols import is_index
 from learnfinance_dagster.values import Week
+from learnfinance_dagster.wiring import models_door
 
 NAMES = 6
 """Names that forecasters are trained on here."""

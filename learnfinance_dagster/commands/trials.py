@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Sequence
 
-from learnfinance_dagster.definitions import trials_door
 from learnfinance_dagster.ports import Trial
 from learnfinance_dagster.settings import Settings
+from learnfinance_dagster.wiring import trials_door
 
 HEADER = ("model", "version", "kind", "serves", "seeds", "config", "data", "code", "result", "promoted", "why")
 SHORT = 8

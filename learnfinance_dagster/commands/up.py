@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from learnfinance_dagster.commands.demo import prepare, say
 from learnfinance_dagster.commands.supervisor import Process, supervise
-from learnfinance_dagster.definitions import ledger_door
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.settings import REPOSITORY, Settings
+from learnfinance_dagster.wiring import ledger_door
 from resources.postgres import check_answers
 
 HOME = REPOSITORY / "deploy"

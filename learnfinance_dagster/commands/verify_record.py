@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Sequence
 
-from learnfinance_dagster.definitions import ledger_door, records_door
 from learnfinance_dagster.evaluation.forward_check import Fault, Standing, first_fault, standings, unrecorded
 from learnfinance_dagster.ports import ForwardEntry
 from learnfinance_dagster.settings import Settings
+from learnfinance_dagster.wiring import ledger_door, records_door
 
 FEWEST_DIGITS = 8
 """Of a hash that somebody types from an e-mail."""

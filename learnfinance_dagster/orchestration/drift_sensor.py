@@ -8,7 +8,8 @@ import dagster as dg
 
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.evaluation.drift import DriftReport
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor
 from learnfinance_dagster.orchestration.labels import newest_known
 from learnfinance_dagster.orchestration.partitions import TRAINING, WEEKLY
 

@@ -14,7 +14,9 @@ import dagster as dg
 
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.errors import LearnFinanceError
-from learnfinance_dagster.orchestration.handles import FOLLOW_JOB, LIVE_JOB, MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import MarketDoor
+from learnfinance_dagster.orchestration.job_names import FOLLOW_JOB, LIVE_JOB
 from learnfinance_dagster.orchestration.jobs import IN_PROCESS, MAX_RUNTIME, MOST_SECONDS, PRIORITY
 from learnfinance_dagster.orchestration.labels import experience_name
 from learnfinance_dagster.orchestration.partitions import WEEKLY

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from learnfinance_dagster.orchestration.handles import LIVE_JOB, RESEARCH_JOB
+from learnfinance_dagster.orchestration.job_names import LIVE_JOB, RESEARCH_JOB
 from learnfinance_dagster.schemas.artifacts import HISTORY
 
 IN_PROCESS = dg.in_process_executor

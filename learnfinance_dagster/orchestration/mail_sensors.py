@@ -9,7 +9,7 @@ import dagster as dg
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.errors import LearnFinanceError
 from learnfinance_dagster.orchestration.failures import in_one_line
-from learnfinance_dagster.orchestration.handles import MAILING_JOBS, RESEARCH_JOB
+from learnfinance_dagster.orchestration.job_names import MAILING_JOBS, RESEARCH_JOB
 from learnfinance_dagster.orchestration.jobs import IN_PROCESS
 from learnfinance_dagster.orchestration.mailing import STAYS_NEWS, PostOffice
 from learnfinance_dagster.reporting.post import SENDER, FailedRun, MailState

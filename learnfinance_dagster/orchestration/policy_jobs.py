@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from learnfinance_dagster.allocation.rl.algorithm import PolicySpec
-from learnfinance_dagster.orchestration.handles import TRAINING_JOB
+from learnfinance_dagster.orchestration.job_names import TRAINING_JOB
 from learnfinance_dagster.orchestration.jobs import IN_PROCESS
 from learnfinance_dagster.orchestration.sensors import rewards_job
 

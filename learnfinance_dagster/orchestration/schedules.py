@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from learnfinance_dagster.orchestration.choices import RunChoices, config_of
-from learnfinance_dagster.orchestration.handles import LIVE_JOB
+from learnfinance_dagster.orchestration.job_names import LIVE_JOB
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 
 DAYS_A_WEEK = 7

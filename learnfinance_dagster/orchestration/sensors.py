@@ -9,8 +9,10 @@ import dagster as dg
 
 from learnfinance_dagster.calendar import last_closed_session
 from learnfinance_dagster.orchestration.drift_sensor import retrain_on_drift
+from learnfinance_dagster.orchestration.floor import TradingFloor
 from learnfinance_dagster.orchestration.follow import follow_orders
-from learnfinance_dagster.orchestration.handles import FOLLOW_JOB, Artifacts, MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor
+from learnfinance_dagster.orchestration.job_names import FOLLOW_JOB
 from learnfinance_dagster.orchestration.jobs import IN_PROCESS
 from learnfinance_dagster.orchestration.labels import Records, experience_name, reward_name, unlabelled
 from learnfinance_dagster.orchestration.mail_sensors import mail_sensors

@@ -11,6 +11,7 @@ import pandas as pd
 from learnfinance_dagster.calendar import NEW_YORK
 from learnfinance_dagster.errors import ConfigurationError, DataError
 from learnfinance_dagster.symbols import is_index
+from resources.alpaca_data import NO_CREDENTIALS, PRICES_A_MINUTE, URL
 from resources.credentials import secret
 from resources.http import PatientSession
 from resources.live_market.alpaca_actions import Events, Key, events_of
@@ -20,9 +21,6 @@ from resources.live_market.fetched import Prices, Want, actions_of, frame_of
 if TYPE_CHECKING:
     from resources.live_market.alpaca_client import PatientActionsClient, PatientBarsClient
 
-URL = "https://data.alpaca.markets"
-A_MINUTE = 40
-"""Alpaca allows a key 200 requests a minute, and news of the same key take most of them."""
 GROUP = 100
 """Names a request, and names whose bars are kept at once."""
 PAGE, ACTIONS_PAGE = 10_000, 1000
@@ -30,7 +28,6 @@ PAGE, ACTIONS_PAGE = 10_000, 1000
 PROCESSED = timedelta(days=180)
 """Alpaca finds actions by the day on which they are processed: for a dividend the day of payment, long after its
 ex-date."""
-NO_CREDENTIALS = "no credentials for Alpaca: set ALPACA_API_KEY and ALPACA_API_SECRET"
 _FIELDS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
 
 
@@ -42,7 +39,7 @@ class AlpacaPrices:
     def __init__(self, url: str = URL, feed: str = "sip", session: PatientSession | None = None) -> None:
         """Nothing is asked yet; the credentials are read when something is."""
         self._url, self._feed = url.rstrip("/"), feed
-        self._session = session or PatientSession(a_minute=A_MINUTE)
+        self._session = session or PatientSession(a_minute=PRICES_A_MINUTE)
 
     def prices(self, wants: Sequence[Want], through: date) -> Iterator[Prices]:
         """See `PriceSource.prices`."""

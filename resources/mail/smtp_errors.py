@@ -15,7 +15,7 @@ from typing import Any
 from learnfinance_dagster.errors import ConfigurationError, LearnFinanceError, RefusedError, TransientError
 from resources.http_words import blotted, shortened
 
-TEMPORARY, PERMANENT = range(400, 500), range(500, 600)
+PERMANENT = range(500, 600)
 WANTS_LOGIN = frozenset({530, 534, 535, 538})
 CONNECTING = "connecting"
 LOGIN = "logging in"

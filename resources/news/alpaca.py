@@ -9,6 +9,7 @@ from learnfinance_dagster.calendar import decision_time, news_day
 from learnfinance_dagster.errors import ConfigurationError, DataError
 from learnfinance_dagster.signals.news import clean
 from learnfinance_dagster.symbols import name_at, normalise, with_aliases
+from resources.alpaca_data import NEWS_A_MINUTE, NO_CREDENTIALS, URL
 from resources.http import PatientSession
 from resources.news.fetched import NOBODY, Article, Batch, Page, Skip
 from resources.news.parse import as_json, child, flaw, identity, link, moment
@@ -16,9 +17,6 @@ from resources.news.parse import as_json, child, flaw, identity, link, moment
 if TYPE_CHECKING:
     from resources.news.alpaca_client import PatientNewsClient
 
-URL = "https://data.alpaca.markets"
-A_MINUTE = 150
-"""Alpaca allows a key 200 requests a minute; the rest is left to prices."""
 PAGE = 50
 """Articles a page; Alpaca gives no more."""
 NAMES_A_REQUEST = 400
@@ -26,7 +24,6 @@ NAMES_A_REQUEST = 400
 FIRST_DAY = date(2015, 1, 1)
 """Alpaca's archive starts in 2015."""
 TICK = timedelta(microseconds=1)
-NO_CREDENTIALS = "no credentials for Alpaca: set ALPACA_API_KEY and ALPACA_API_SECRET"
 
 
 class AlpacaNews:
@@ -40,7 +37,7 @@ class AlpacaNews:
     ) -> None:
         """Nothing is asked yet, and without credentials nothing ever is."""
         self._key, self._secret, self._url = key, secret, url.rstrip("/")
-        self._session = session or PatientSession(a_minute=A_MINUTE)
+        self._session = session or PatientSession(a_minute=NEWS_A_MINUTE)
 
     def earliest(self, now: datetime) -> date:
         """See `FIRST_DAY`; it does not move."""

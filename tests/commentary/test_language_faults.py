@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -20,18 +21,25 @@ KINDS = {"responses": "OpenAI, responses", "chat": "OpenAI, chat", "ollama": "Ol
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory):
-    """(fault, kind) → what came of it, every vendor spoiled in every way."""
+    """(fault, kind) → what came of it, every vendor spoiled in every way; most is waiting, so kinds go side by side."""
+    root = tmp_path_factory.mktemp("raw")
+    with VendorServer() as vendor, ThreadPoolExecutor(max_workers=len(KINDS)) as pool:
+        found = pool.map(lambda kind: spoiled(vendor, kind, root), KINDS)
+        return {key: what for each in found for key, what in each.items()}
+
+
+def spoiled(vendor, kind, root):
+    """(fault, kind) → what came of it, for one kind of vendor."""
+    good = SHAPES[kind](json.dumps(honest_reply(GOOD_WEEK)))
     found = {}
-    with VendorServer() as vendor:
-        for kind, name in KINDS.items():
-            good = SHAPES[kind](json.dumps(honest_reply(GOOD_WEEK)))
-            for fault in FAULTS:
-                vendor.answers(PATHS[kind], fault.spoil(good))
-                folder = tmp_path_factory.mktemp("raw")
-                door = ScriptedDoor(model_at(vendor, kind, fault.patience), name=name)
-                outcome = put_into_words(GOOD_WEEK, door, folder)
-                assert outcome.failure == ""
-                found[fault.name, kind] = outcome.value, evidence(folder)
+    for place, fault in enumerate(FAULTS):
+        vendor.answers(PATHS[kind], fault.spoil(good))
+        folder = root / kind / str(place)
+        outcome = put_into_words(
+            GOOD_WEEK, ScriptedDoor(model_at(vendor, kind, fault.patience), name=KINDS[kind]), folder
+        )
+        assert outcome.failure == ""
+        found[fault.name, kind] = outcome.value, evidence(folder)
     return found
 
 

@@ -11,12 +11,12 @@ from learnfinance_dagster.allocation.rl.algorithm import ALGORITHMS
 from learnfinance_dagster.allocation.rl.certificate import certificate_version
 from learnfinance_dagster.allocation.rl.certified import CERTIFICATE, model_of
 from learnfinance_dagster.calendar import week_from_key
-from learnfinance_dagster.definitions import parameters, training
 from learnfinance_dagster.documents import to_json
 from learnfinance_dagster.parameters import PolicyParameters
 from learnfinance_dagster.ports import Trial, TrialKind
 from learnfinance_dagster.returns import holding_returns
 from learnfinance_dagster.trials import record
+from learnfinance_dagster.wiring import parameters, training
 
 LEARNED = ("ppo_lstm", "ppo_patchtst", "sac_lstm", "sac_patchtst")
 SMALL = PolicyParameters(

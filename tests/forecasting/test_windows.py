@@ -32,13 +32,6 @@ def panel(make_bars, days):
     return panel_of(pd.concat([make_bars("AAA"), make_bars("BBB"), gone, late, halted]))
 
 
-def row_of(windows, symbol, key):
-    """The one window of a name at a decision."""
-    name = windows.panel.symbols.index(symbol)
-    found = np.flatnonzero((windows.name == name) & (windows.monday == np.datetime64(key)))
-    return windows[found] if len(found) else None
-
-
 def sessions_of(windows, row, *, targets):
     """Which sessions the window's numbers are of."""
     count = len(windows.panel.sessions)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from alpaca_paper import AlpacaPaper
 
-from learnfinance_dagster import definitions
+from learnfinance_dagster import wiring
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.parameters import EndpointParameters
 from learnfinance_dagster.values import Mode, Side
@@ -21,7 +21,7 @@ def alpaca(monkeypatch):
     for name in ("ALPACA_PPO_KEY", "ALPACA_SAC_KEY"):
         monkeypatch.delenv(name, raising=False)
     with AlpacaPaper() as server:
-        monkeypatch.setattr(definitions, "now", server.moment)
+        monkeypatch.setattr(wiring, "now", server.moment)
         yield server
 
 

@@ -24,7 +24,6 @@ from learnfinance_dagster.allocation.rl.experience import Experience
 from learnfinance_dagster.allocation.rl.observation import Observer
 from learnfinance_dagster.allocation.rl.state import FEATURES
 from learnfinance_dagster.calendar import sessions_between, week_from_key, week_of
-from learnfinance_dagster.definitions import parameters
 from learnfinance_dagster.errors import DataError
 from learnfinance_dagster.evaluation.drift import DriftFinding, DriftReport, Health
 from learnfinance_dagster.forecasting.candidate import make_model
@@ -39,6 +38,7 @@ from learnfinance_dagster.schemas.artifacts import FRAMES
 from learnfinance_dagster.schemas.forecasts import Forecast
 from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import EquityMark, FillReport, Mode, TargetWeights
+from learnfinance_dagster.wiring import parameters
 from resources.artifacts import ArtifactIOManager, ArtifactStore
 
 WEEK = "2010-06-14"

@@ -17,12 +17,14 @@ from learnfinance_dagster.allocation import HRP
 from learnfinance_dagster.allocation.rl.algorithm import PPO, PolicySpec
 from learnfinance_dagster.calendar import session_close, week_from_key
 from learnfinance_dagster.commands.running import QUIET
-from learnfinance_dagster.definitions import build, ledger_door
+from learnfinance_dagster.definitions import build
 from learnfinance_dagster.orchestration.failures import COMPLETED
-from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor, TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
+from learnfinance_dagster.orchestration.handles import Artifacts, MarketDoor
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.orchestration.sensors import LABEL_JOB, label_rewards, rewards_job
 from learnfinance_dagster.schemas.artifacts import FRAMES
+from learnfinance_dagster.wiring import ledger_door
 from resources.artifacts import ArtifactIOManager, ArtifactStore
 
 EXPERIENCE, REWARD = "hrp_experience", "hrp_reward"

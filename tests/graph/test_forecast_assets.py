@@ -13,13 +13,14 @@ from forecast_scene import one_thread
 from tiny_forecasts import TINY
 
 from assets.market_data import every_bar
-from learnfinance_dagster import definitions
+from learnfinance_dagster import definitions, wiring
 from learnfinance_dagster.calendar import sessions_between, week_from_key
-from learnfinance_dagster.definitions import build, models_door
+from learnfinance_dagster.definitions import build
 from learnfinance_dagster.forecasting import FORECASTERS
 from learnfinance_dagster.forecasting.card import card_of
 from learnfinance_dagster.ports import MarketInfo, PriceBasis
 from learnfinance_dagster.values import Mode
+from learnfinance_dagster.wiring import models_door
 from resources.market_directory import DirectoryMarket
 
 SCHOOLED = "2019-12-30"
@@ -42,11 +43,6 @@ def models_of(house):
 def cards_of(house, name="lstm"):
     store = models_of(house)
     return {version: card_of(store.read(name, version)) for version in store.versions(name)}
-
-
-def kept_in(house, *assets):
-    """Every stored file of those assets."""
-    return house.files(*(f"artifacts/{asset}" for asset in assets))
 
 
 # The Monday graph.
@@ -265,7 +261,7 @@ def test_a_model_trained_on_the_weekend_is_the_one_trained_on_the_monday_and_sto
 ):
     """On Sunday the Monday's week is no partition yet: its bars are used, and not kept."""
     house, week = build_house().with_settings(forecasting=LSTM_ALONE), "2020-03-02"
-    monkeypatch.setattr(definitions, "now", lambda: datetime(2020, 3, 1, 12, tzinfo=UTC))
+    monkeypatch.setattr(wiring, "now", lambda: datetime(2020, 3, 1, 12, tzinfo=UTC))
     went = house.run("retrain", week)
     assert went.success, went.errors
     stored = house.instance.get_materialized_partitions(dg.AssetKey("daily_bars"))
@@ -273,7 +269,7 @@ def test_a_model_trained_on_the_weekend_is_the_one_trained_on_the_monday_and_sto
     assert house.store.read("daily_bars", sorted(stored))["date"].max() == date(2020, 2, 21)
     assert house.read("lstm_model", week).known_until == date(2020, 2, 28)
 
-    monkeypatch.setattr(definitions, "now", lambda: datetime(2020, 3, 2, 13, tzinfo=UTC))
+    monkeypatch.setattr(wiring, "now", lambda: datetime(2020, 3, 2, 13, tzinfo=UTC))
     again = house.run("retrain", week)
     assert again.metadata["lstm_model"]["cached"].value
     assert house.store.has("daily_bars", week)

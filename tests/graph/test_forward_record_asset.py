@@ -12,10 +12,11 @@ from assets.trading import STEPS
 from learnfinance_dagster import __main__ as command_line
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.commands.running import run_monday
-from learnfinance_dagster.definitions import build, defs, ledger_door, records_door
+from learnfinance_dagster.definitions import build, defs
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.evaluation.forward_check import first_fault, unrecorded
 from learnfinance_dagster.evaluation.forward_record import Made, plans_of
+from learnfinance_dagster.wiring import ledger_door, records_door
 from resources.ledger.forward_records import SqlForwardRecords
 
 

@@ -12,9 +12,10 @@ import pytest
 from forecast_scene import one_thread
 
 from learnfinance_dagster import __main__ as command_line
-from learnfinance_dagster.definitions import artifact_store, models_door, trials_door
+from learnfinance_dagster.definitions import artifact_store
 from learnfinance_dagster.forecasting.card import card_of
 from learnfinance_dagster.settings import REPOSITORY, Settings
+from learnfinance_dagster.wiring import models_door, trials_door
 
 EARLIER, LATER = "2020-06-01", "2020-12-28"
 SMALL = {

@@ -15,12 +15,13 @@ from assets.policies import history as history_module
 from learnfinance_dagster.allocation.rl.history import history_of
 from learnfinance_dagster.calendar import session_close, week_from_key, week_of
 from learnfinance_dagster.commands.running import QUIET
-from learnfinance_dagster.definitions import build, models_door
+from learnfinance_dagster.definitions import build
 from learnfinance_dagster.orchestration.jobs import POLICY_EVIDENCE
 from learnfinance_dagster.orchestration.partitions import WEEKLY
 from learnfinance_dagster.returns import holding_returns
 from learnfinance_dagster.schemas.policies import PolicyHistory
 from learnfinance_dagster.schemas.signals import StateFeatures
+from learnfinance_dagster.wiring import models_door
 from resources.market_directory import DirectoryMarket
 from resources.market_directory.poison import Poison, poisoned
 

@@ -11,10 +11,10 @@ from tiny_policies import LEARNED, LEARNING
 
 from learnfinance_dagster.allocation import ALLOCATORS
 from learnfinance_dagster.calendar import session_close, week_from_key
-from learnfinance_dagster.definitions import ledger_door, market_door, models_door
 from learnfinance_dagster.evaluation.drift import Health
 from learnfinance_dagster.reporting.policies import drift_caveats
 from learnfinance_dagster.values import Mode
+from learnfinance_dagster.wiring import ledger_door, market_door, models_door
 
 ACCOUNTS = [allocator.name for allocator in ALLOCATORS]
 MODELS = ("lstm", "patchtst", *LEARNED)

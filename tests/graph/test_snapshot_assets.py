@@ -11,9 +11,10 @@ from tiny_forecasts import TINY
 
 from learnfinance_dagster.calendar import session_close
 from learnfinance_dagster.commands.running import QUIET
-from learnfinance_dagster.definitions import build, models_door
+from learnfinance_dagster.definitions import build
 from learnfinance_dagster.forecasting import lstm
 from learnfinance_dagster.forecasting.card import card_of
+from learnfinance_dagster.wiring import models_door
 from resources.market_directory import DirectoryMarket
 from resources.market_directory.poison import Poison, poisoned
 

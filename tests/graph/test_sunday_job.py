@@ -12,10 +12,10 @@ from tiny_policies import LEARNED, LEARNING, SMALL
 from assets.policies.models import lived_before
 from learnfinance_dagster.allocation.rl.card import METADATA
 from learnfinance_dagster.calendar import week_from_key, week_of
-from learnfinance_dagster.definitions import ledger_door, models_door, trials_door
 from learnfinance_dagster.orchestration.labels import Records
 from learnfinance_dagster.parameters import MailParameters
 from learnfinance_dagster.ports import TrialKind
+from learnfinance_dagster.wiring import ledger_door, models_door, trials_door
 
 FOLDERS = ("artifacts", "outbox", "models", "checkpoints")
 JOB = {

@@ -12,11 +12,12 @@ from wall_broker import WallBroker
 
 from learnfinance_dagster.calendar import week_from_key
 from learnfinance_dagster.commands.running import QUIET
-from learnfinance_dagster.definitions import build, ledger_door
+from learnfinance_dagster.definitions import build
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.orchestration.choices import RunChoices, config_of
 from learnfinance_dagster.orchestration.follow import SHARED, steps_of
 from learnfinance_dagster.values import Mode, OrderStatus
+from learnfinance_dagster.wiring import ledger_door
 from resources.kill_switch import FILE
 
 STEPS = ("portfolio", "order_plan", "submission", "fills")

@@ -12,8 +12,8 @@ from wild_json import ANYTHING, disturbed
 from learnfinance_dagster.calendar import decision_time, news_day
 from learnfinance_dagster.errors import DataError, TransientError
 from learnfinance_dagster.schemas.evidence import Articles
-from resources.live_market.alpaca_prices import A_MINUTE as PRICES_A_MINUTE
-from resources.news.alpaca import A_MINUTE, articles_of
+from resources.alpaca_data import NEWS_A_MINUTE, PRICES_A_MINUTE
+from resources.news.alpaca import articles_of
 from resources.news.fetched import Article, Batch, Skip
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -107,11 +107,11 @@ def test_retry_after_is_honoured(vendor):
 def test_no_more_is_asked_in_a_minute_than_alpaca_allows(vendor):
     vendor.answers(NEWS, Reply({"news": [], "next_page_token": None}))
     slept, clock = [], lambda: sum(slept)
-    news = fetcher(vendor.url, a_minute=A_MINUTE, sleep=slept.append, clock=clock)
-    for _ in range(A_MINUTE + 1):
+    news = fetcher(vendor.url, a_minute=NEWS_A_MINUTE, sleep=slept.append, clock=clock)
+    for _ in range(NEWS_A_MINUTE + 1):
         news.page(Batch("", ("AAPL",), (FIRST,)), None, NOW)
     assert clock() == pytest.approx(60.0), "the minute was full, and only then anybody waited"
-    assert A_MINUTE + PRICES_A_MINUTE < 200, "both have the same key"
+    assert NEWS_A_MINUTE + PRICES_A_MINUTE < 200, "both have the same key"
 
 
 @pytest.mark.parametrize("number", [9, 10])

@@ -7,10 +7,10 @@ import pytest
 from alpaca_paper import AlpacaPaper
 
 from learnfinance_dagster.calendar import week_of
-from learnfinance_dagster.definitions import broker_door, parameters
 from learnfinance_dagster.errors import ConfigurationError
 from learnfinance_dagster.ports import BrokerClock
 from learnfinance_dagster.settings import Settings
+from learnfinance_dagster.wiring import broker_door, parameters
 from resources.broker_doors import AlpacaBrokerDoor
 from resources.doors import DirectoryMarketDoor, SimulatedBrokerDoor
 

@@ -454,7 +454,7 @@ def test_a_root_of_another_market_is_refused_before_anybody_is_asked(vendors, tm
 
 
 def test_settings_name_the_door(vendors, tmp_path):
-    from learnfinance_dagster.definitions import market_door
+    from learnfinance_dagster.wiring import market_door
 
     door = market_door(settings(vendors, tmp_path))
     assert isinstance(door, LiveMarketDoor)

@@ -6,6 +6,7 @@ answer, and to one that is content; then everything that could be read or was wr
 
 import io
 import logging
+import re
 import socket
 import struct
 from collections.abc import Callable
@@ -28,10 +29,11 @@ from sentiment_days import days
 from vendor_server import VendorServer
 
 from learnfinance_dagster.calendar import week_of
-from learnfinance_dagster.definitions import build, mailer_door
+from learnfinance_dagster.definitions import build
 from learnfinance_dagster.parameters import EndpointParameters, MailParameters
 from learnfinance_dagster.settings import Settings
 from learnfinance_dagster.values import Order, Side
+from learnfinance_dagster.wiring import mailer_door
 from resources import source_doors
 from resources.brokers.alpaca import AlpacaBroker
 from resources.brokers.alpaca_client import AlpacaSession
@@ -48,6 +50,7 @@ from resources.news.archive import ArchivedNews
 from resources.postgres import check_answers
 from resources.sentiment_history import SentimentHistoryDoor
 
+HOUSE = Path(__file__).resolve().parents[2]
 WEEK = week_of(date(2024, 5, 13))
 ORDER = Order("paper:2024-05-13:attempt-1:AAPL:BUY", "AAPL", Side.BUY, Decimal(1), Decimal(100), Decimal(99), 0.0, 0.1)
 
@@ -190,6 +193,14 @@ def canaries(monkeypatch):
 def test_every_credential_is_tried():
     tried = {name for row in ROWS for name in row.credentials} | ELSEWHERE
     assert tried == {credential.name for credential in CREDENTIALS}
+
+
+def test_credentials_are_read_in_one_module_only():
+    names = "|".join(re.escape(credential.name) for credential in CREDENTIALS)
+    read = re.compile(rf"""(environ|getenv)\S*["']({names})["']""")
+    files = [*(HOUSE / "resources").rglob("*.py"), *(HOUSE / "learnfinance_dagster").rglob("*.py")]
+    assert read.search('os.environ.get("HF_TOKEN")')
+    assert [str(path) for path in files if read.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_a_canary_is_found_wherever_it_hides(tmp_path):

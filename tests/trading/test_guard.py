@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from learnfinance_dagster.calendar import CLOSED, week_of
-from learnfinance_dagster.orchestration.handles import TradingFloor
+from learnfinance_dagster.orchestration.floor import TradingFloor
 from learnfinance_dagster.ports import BrokerClock, MarketInfo, PriceBasis
 from learnfinance_dagster.trading.guard import GRACE, RunFacts, mail_refusal, read_only, refusal
 
