@@ -31,7 +31,6 @@ class FundFiles:
 
 
 SP_FUNDS = ("SPUS", "SPTE", "SPRE", "SPWO")
-WAHED_FUNDS = ("HLAL", "UMMA")
 
 
 def files_session() -> PatientSession:
